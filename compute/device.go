@@ -1,0 +1,399 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+)
+
+// Limits are the WebGPU limits of a device, in bytes and counts.
+type Limits = webgpu.Limits
+
+// Info describes a device or an adapter that could become one.
+type Info struct {
+	Name     string // the adapter's name, or "reference"
+	Vendor   string
+	Driver   string
+	Backend  string // vulkan, metal, dx12, webgpu, or gonum
+	Type     string // discrete, integrated, software, unknown, or cpu
+	Binding  string // the WebGPU binding and its version
+	Limits   Limits
+	Features []string // optional WebGPU features the adapter offers
+}
+
+// Device runs programs. The GPU device dispatches WGSL through WebGPU; the
+// reference device calls the kernels' definitions in float64. A device is safe
+// for several goroutines. Close frees everything it holds.
+type Device struct {
+	info Info
+	eng  engine
+
+	mu     sync.Mutex
+	params map[*Param]*buffer
+	ledger map[string]*Usage
+	closed bool
+	up     atomic.Int64
+	down   atomic.Int64
+}
+
+// engine is what differs between the GPU and the reference.
+type engine interface {
+	alloc(label string, dtype DType, n int) (*buffer, error)
+	free(b *buffer)
+	write(b *buffer, words []uint32) error
+	read(b *buffer) (pending, error)
+	build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error)
+	wait(ctx context.Context) error
+	close()
+}
+
+// pending is a read-back under way.
+type pending interface {
+	wait(ctx context.Context, dst []uint32) error
+}
+
+// runner is a built program.
+type runner interface {
+	run(ctx context.Context) error
+	step(i int) error // runs one dispatch and waits for it
+	release()
+}
+
+// buffer holds a tensor's elements on a device. Its owner frees it.
+type buffer struct {
+	label, owner string
+	dtype        DType
+	n            int
+	host         []float64      // reference
+	round        bool           // reference: elements are kept as float32
+	gpu          *webgpu.Buffer // GPU
+	readers      []*reader      // GPU: idle read-back stages
+}
+
+// Want says which adapter to open; the zero value is the best one.
+type Want struct {
+	// Name must be part of the adapter's name, driver or backend, without case.
+	Name string
+	// DefaultLimits opens the adapter with the limits every WebGPU device
+	// guarantees, to show that a program runs everywhere.
+	DefaultLimits bool
+}
+
+// Adapters lists the GPU adapters of this machine, the best first: discrete,
+// integrated, then software.
+func Adapters(ctx context.Context) ([]Info, error) {
+	found, err := adapters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]Info, len(found))
+	for i, a := range found {
+		infos[i] = describe(a)
+		a.Release()
+	}
+	return infos, nil
+}
+
+func adapters(ctx context.Context) ([]*webgpu.Adapter, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("compute: Adapters: %w", err)
+	}
+	found, err := webgpu.Adapters()
+	if err != nil {
+		return nil, fmt.Errorf("compute: Adapters: %w", err)
+	}
+	rank := func(a *webgpu.Adapter) int {
+		return slices.Index([]string{"discrete", "integrated", "software"}, a.Info().Type) & 3
+	}
+	slices.SortStableFunc(found, func(a, b *webgpu.Adapter) int { return rank(a) - rank(b) })
+	return found, nil
+}
+
+func describe(a *webgpu.Adapter) Info {
+	i := a.Info()
+	return Info{
+		Name: i.Name, Vendor: i.Vendor, Driver: i.Driver, Backend: i.Backend, Type: i.Type,
+		Binding: webgpu.Binding, Limits: a.Limits(), Features: a.Features(),
+	}
+}
+
+// Open opens the best GPU adapter, or the best that fits want. It never falls
+// back to anything else: without an adapter the error wraps ErrNoAdapter and
+// says what was looked for, what is there, and how to get a driver.
+func Open(ctx context.Context, want ...Want) (*Device, error) {
+	var w Want
+	if len(want) > 0 {
+		w = want[0]
+	}
+	found, err := adapters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("compute: Open: %w\n%s", err, DriverHelp)
+	}
+	var names []string
+	var chosen *webgpu.Adapter
+	for _, a := range found {
+		i := a.Info()
+		names = append(names, fmt.Sprintf("%s (%s)", i.Name, i.Backend))
+		fits := strings.Contains(strings.ToLower(i.Name+" "+i.Driver+" "+i.Backend), strings.ToLower(w.Name))
+		if chosen == nil && fits {
+			chosen = a
+			continue
+		}
+		defer a.Release()
+	}
+	if chosen == nil && len(found) == 0 {
+		return nil, fmt.Errorf("compute: Open: %w\n%s", ErrNoAdapter, DriverHelp)
+	}
+	if chosen == nil {
+		return nil, fmt.Errorf("compute: Open: no adapter matches %q; there is %s: %w", w.Name, strings.Join(names, ", "), ErrNoAdapter)
+	}
+	defer chosen.Release()
+	info := describe(chosen)
+	limits := info.Limits
+	if w.DefaultLimits {
+		limits = webgpu.DefaultLimits
+	}
+	info.Limits = limits
+	gpu, err := chosen.Open("pumice", limits, nil)
+	if err != nil {
+		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
+	}
+	d := newDevice(info)
+	d.eng, err = newGPU(d, gpu)
+	if err != nil {
+		gpu.Release()
+		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
+	}
+	return d, nil
+}
+
+// DriverHelp says how to get a GPU driver.
+const DriverHelp = `No GPU driver for Vulkan, Metal or DirectX 12 answered. To get one:
+  Debian, Ubuntu   apt-get install libvulkan1 mesa-vulkan-drivers   (includes a software driver)
+  Fedora           dnf install vulkan-loader mesa-vulkan-drivers
+  Arch             pacman -S vulkan-icd-loader vulkan-swrast
+  NVIDIA, AMD      the vendor's driver brings Vulkan; the loader is libvulkan1
+  macOS, Windows   Metal and DirectX 12 are part of the system
+The reference device needs none of them.`
+
+func newDevice(info Info) *Device {
+	return &Device{info: info, params: map[*Param]*buffer{}, ledger: map[string]*Usage{}}
+}
+
+// Info describes the device.
+func (d *Device) Info() Info { return d.info }
+
+// IsReference reports whether d is the reference device.
+func (d *Device) IsReference() bool { return d.info.Backend == "gonum" }
+
+func (d *Device) String() string {
+	if d.IsReference() {
+		return "reference (gonum, float64)"
+	}
+	return fmt.Sprintf("%s (%s, %s)", d.info.Name, d.info.Backend, d.info.Type)
+}
+
+// Wait returns when everything submitted so far has finished.
+func (d *Device) Wait(ctx context.Context) error { return d.eng.wait(ctx) }
+
+// Close frees everything the device holds. Programs must be closed before.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	for _, b := range d.params {
+		d.freeLocked(b)
+	}
+	d.params = nil
+	d.eng.close()
+	return nil
+}
+
+func (d *Device) alloc(owner, label string, dtype DType, n int) (*buffer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.allocLocked(owner, label, dtype, n)
+}
+
+func (d *Device) allocLocked(owner, label string, dtype DType, n int) (*buffer, error) {
+	if d.closed {
+		return nil, fmt.Errorf("compute: device %s: %w", d.info.Name, ErrClosed)
+	}
+	size := uint64(n) * 4
+	if limit := min(d.info.Limits.StorageBindingSize, d.info.Limits.BufferSize); size > limit {
+		return nil, fmt.Errorf("compute: tensor %s of %d elements needs %d bytes, a binding holds at most %d: %w", label, n, size, limit, ErrLimit)
+	}
+	b, err := d.eng.alloc(label, dtype, n)
+	if err != nil {
+		return nil, fmt.Errorf("compute: tensor %s of %d elements (%d bytes): %w", label, n, size, err)
+	}
+	b.owner = owner
+	use := d.ledger[owner]
+	if use == nil {
+		use = &Usage{Owner: owner}
+		d.ledger[owner] = use
+	}
+	use.Buffers++
+	use.Bytes += int64(size)
+	return b, nil
+}
+
+func (d *Device) free(b *buffer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.freeLocked(b)
+}
+
+func (d *Device) freeLocked(b *buffer) {
+	d.eng.free(b)
+	if use := d.ledger[b.owner]; use != nil {
+		use.Buffers--
+		use.Bytes -= int64(b.n) * 4
+		if use.Buffers == 0 {
+			delete(d.ledger, b.owner)
+		}
+	}
+}
+
+// param returns p's buffer on the device, uploaded at first use.
+func (d *Device) param(p *Param) (*buffer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if b, ok := d.params[p]; ok {
+		return b, nil
+	}
+	p.check("Device")
+	b, err := d.allocLocked("parameters", p.Name, p.DType(), p.Len())
+	if err != nil {
+		return nil, err
+	}
+	b.round = b.dtype == F32
+	if err := d.upload(b, p); err != nil {
+		d.freeLocked(b)
+		return nil, err
+	}
+	d.params[p] = b
+	return b, nil
+}
+
+func (d *Device) upload(b *buffer, p *Param) error {
+	words := p.Ints
+	if words == nil {
+		words = asWords(p.Data)
+	}
+	d.up.Add(int64(len(words)) * 4)
+	if err := d.eng.write(b, words); err != nil {
+		return fmt.Errorf("compute: upload %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// Upload replaces the device's values of the parameters by the host's. Those
+// the device does not hold yet are uploaded when they are first used. It panics
+// where a parameter changed its size.
+func (d *Device) Upload(params ...*Param) error {
+	for _, p := range params {
+		p.check("Device.Upload")
+		d.mu.Lock()
+		b, ok := d.params[p]
+		d.mu.Unlock()
+		if !ok {
+			continue
+		}
+		if b.n != p.Len() {
+			panic(fmt.Sprintf("compute: Device.Upload: parameter %q has %d elements, the device holds %d", p.Name, p.Len(), b.n))
+		}
+		if err := d.upload(b, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Download brings the device's values of the parameters to the host's arrays.
+// Those the device never used are left as they are.
+func (d *Device) Download(ctx context.Context, params ...*Param) error {
+	for _, p := range params {
+		d.mu.Lock()
+		b, ok := d.params[p]
+		d.mu.Unlock()
+		if !ok {
+			continue
+		}
+		words := p.Ints
+		if words == nil {
+			words = asWords(p.Data)
+		}
+		if err := d.readInto(ctx, b, words); err != nil {
+			return fmt.Errorf("compute: download %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// Forget frees the device's copies of the parameters. No open program may use
+// them.
+func (d *Device) Forget(params ...*Param) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range params {
+		if b, ok := d.params[p]; ok {
+			d.freeLocked(b)
+			delete(d.params, p)
+		}
+	}
+}
+
+func (d *Device) readInto(ctx context.Context, b *buffer, dst []uint32) error {
+	r, err := d.eng.read(b)
+	if err != nil {
+		return err
+	}
+	d.down.Add(int64(len(dst)) * 4)
+	return r.wait(ctx, dst)
+}
+
+// Usage is what one owner holds of a device's memory.
+type Usage struct {
+	Owner   string // a program's name, or "parameters"
+	Buffers int
+	Bytes   int64
+}
+
+// Ledger lists the live buffers of the device by owner, sorted by name. A
+// closed device with closed programs has none.
+func (d *Device) Ledger() []Usage {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []Usage
+	for _, use := range d.ledger {
+		list = append(list, *use)
+	}
+	slices.SortFunc(list, func(a, b Usage) int { return strings.Compare(a.Owner, b.Owner) })
+	return list
+}
+
+// Traffic counts the bytes of tensors moved between host and device.
+type Traffic struct{ Up, Down int64 }
+
+// Traffic returns the bytes moved since the device was opened.
+func (d *Device) Traffic() Traffic { return Traffic{d.up.Load(), d.down.Load()} }
+
+// asWords views float32 numbers as their bits.
+func asWords(x []float32) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
+// asBytes views words as bytes; every platform of ours is little-endian.
+func asBytes(x []uint32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}

@@ -1,0 +1,94 @@
+package compute
+
+import (
+	"fmt"
+
+	"github.com/pumice-ml/pumice/shaders"
+)
+
+// Dispatch is one recorded run of a kernel: the only intermediate form of a
+// program. A pass takes a list of dispatches and returns a list.
+type Dispatch struct {
+	Kernel  *Kernel
+	Params  any
+	Tensors []*Tensor
+	Consts  map[string]string // shader constants to replace
+}
+
+// maxTrips bounds the loop iterations of one invocation: lavapipe stops an
+// invocation in silence after 65,535.
+const maxTrips = 60_000
+
+func (d *Dispatch) binding(i int) shaders.Binding { return d.Kernel.entry.Bindings[i] }
+
+func (d *Dispatch) writes(i int) bool { return d.binding(i).Access == "read_write" }
+
+// grid is the number of workgroups in x, y and z; all zero where there is
+// nothing to do.
+func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
+	k := d.Kernel
+	groups := [3]int{1, 1, 1}
+	for i, expr := range k.entry.Size {
+		n, err := shaders.Eval(expr, k.lookup(d.Params))
+		if err != nil {
+			return [3]uint32{}, fmt.Errorf("compute: kernel %s: %w", k.name, err)
+		}
+		if n <= 0 {
+			return [3]uint32{}, nil
+		}
+		if !k.entry.Groups {
+			n = (n + k.entry.Workgroup[i] - 1) / k.entry.Workgroup[i]
+		}
+		groups[i] = n
+	}
+	if len(k.entry.Size) == 1 && groups[0] > perDimension {
+		groups[1] = (groups[0] + perDimension - 1) / perDimension
+		groups[0] = (groups[0] + groups[1] - 1) / groups[1]
+	}
+	for i, n := range groups {
+		if n > perDimension {
+			return [3]uint32{}, fmt.Errorf("compute: kernel %s %+v: %d workgroups in dimension %d, at most %d: %w", k.name, d.Params, n, i, perDimension, ErrLimit)
+		}
+	}
+	return [3]uint32{uint32(groups[0]), uint32(groups[1]), uint32(groups[2])}, nil
+}
+
+// checkTrips proves the loop budget.
+func (d *Dispatch) checkTrips() error {
+	k := d.Kernel
+	if k.entry.Trips == "" {
+		return nil
+	}
+	n, err := shaders.Eval(k.entry.Trips, k.lookup(d.Params))
+	if err != nil {
+		return fmt.Errorf("compute: kernel %s: trips: %w", k.name, err)
+	}
+	if n > maxTrips {
+		return fmt.Errorf("compute: kernel %s %+v: %d loop iterations in one invocation, at most %d: %w", k.name, d.Params, n, maxTrips, ErrLimit)
+	}
+	return nil
+}
+
+// flops counts floating-point operations: the shader's own count, or one for
+// each invocation.
+func (d *Dispatch) flops(groups [3]uint32) (int64, error) {
+	k := d.Kernel
+	if k.entry.Flops == "" {
+		w := k.entry.Workgroup
+		return int64(groups[0]) * int64(groups[1]) * int64(groups[2]) * int64(w[0]*w[1]*w[2]), nil
+	}
+	n, err := shaders.Eval(k.entry.Flops, k.lookup(d.Params))
+	if err != nil {
+		return 0, fmt.Errorf("compute: kernel %s: flops: %w", k.name, err)
+	}
+	return int64(n), nil
+}
+
+// text is the WGSL that goes to the driver.
+func (d *Dispatch) text(bake bool) (string, error) {
+	var params []string
+	if bake {
+		params = d.Kernel.literals(d.Params)
+	}
+	return d.Kernel.shader.Specialize(d.Kernel.entry.Name, d.Consts, params)
+}

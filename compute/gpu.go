@@ -1,0 +1,369 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+)
+
+const (
+	// longSubmission is the most measured work of one submission: Windows resets
+	// a GPU that is busy for 2 s, macOS kills long command buffers.
+	longSubmission = 100 * time.Millisecond
+	// inFlight is the most measured work that waits on the device.
+	inFlight = 250 * time.Millisecond
+)
+
+// gpu is the engine behind a WebGPU device. It owns the device, its pipelines
+// and the nonce.
+type gpu struct {
+	owner *Device
+	dev   *webgpu.Device
+
+	mu        sync.Mutex // nonce, pipelines, idle readers
+	nonce     uint32
+	nonces    *webgpu.Buffer
+	pipelines map[pipelineKey]*pipelineOnce
+	flying    atomic.Int64 // measured nanoseconds submitted and not waited for
+}
+
+type pipelineKey struct{ text, entry string }
+
+type pipelineOnce struct {
+	sync.Once
+	pipeline *webgpu.Pipeline
+	err      error
+}
+
+func newGPU(owner *Device, dev *webgpu.Device) (*gpu, error) {
+	nonces, err := dev.NewBuffer("nonce", 4, webgpu.Storage)
+	if err != nil {
+		return nil, err
+	}
+	return &gpu{owner: owner, dev: dev, nonces: nonces, pipelines: map[pipelineKey]*pipelineOnce{}}, nil
+}
+
+func (e *gpu) close() {
+	for _, p := range e.pipelines {
+		if p.pipeline != nil {
+			p.pipeline.Release()
+		}
+	}
+	e.nonces.Release()
+	e.dev.Release()
+}
+
+// padded is the size of a tensor's buffer: whole vec4s, and never empty.
+func padded(n int) uint64 { return uint64(max(n, 1)+3) / 4 * 16 }
+
+func (e *gpu) alloc(label string, dtype DType, n int) (*buffer, error) {
+	b, err := e.dev.NewBuffer(label, padded(n), webgpu.Storage)
+	if err != nil {
+		return nil, err
+	}
+	return &buffer{label: label, dtype: dtype, n: n, gpu: b}, nil
+}
+
+func (e *gpu) free(b *buffer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range b.readers {
+		r.release()
+	}
+	b.readers = nil
+	b.gpu.Release()
+}
+
+func (e *gpu) write(b *buffer, words []uint32) error {
+	if len(words) == 0 {
+		return nil
+	}
+	return e.dev.Write(b.gpu, 0, asBytes(words))
+}
+
+func (e *gpu) wait(ctx context.Context) error {
+	if err := e.dev.Wait(ctx); err != nil {
+		return err
+	}
+	e.flying.Store(0)
+	return nil
+}
+
+// reader is one stage of read-back: a copy of a buffer followed by the nonce.
+// A result counts only with the nonce that was written just before, which the
+// device copies after all earlier work.
+type reader struct {
+	eng   *gpu
+	from  *buffer
+	stage *webgpu.Buffer
+	plan  *webgpu.Plan
+	nonce uint32
+	bytes []uint32
+}
+
+func (r *reader) release() {
+	r.plan.Release()
+	r.stage.Release()
+}
+
+func (e *gpu) read(b *buffer) (pending, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var r *reader
+	if n := len(b.readers); n > 0 {
+		r, b.readers = b.readers[n-1], b.readers[:n-1]
+	} else {
+		size := uint64(b.n) * 4
+		stage, err := e.dev.NewBuffer(b.label+" read-back", size+4, webgpu.Staging)
+		if err != nil {
+			return nil, err
+		}
+		copies := []webgpu.Command{{Src: e.nonces, Dst: stage, DstOffset: size, Size: 4}}
+		if size > 0 {
+			copies = append([]webgpu.Command{{Src: b.gpu, Dst: stage, Size: size}}, copies...)
+		}
+		plan, err := e.dev.NewPlan(copies)
+		if err != nil {
+			stage.Release()
+			return nil, err
+		}
+		r = &reader{eng: e, from: b, stage: stage, plan: plan, bytes: make([]uint32, b.n+1)}
+	}
+	e.nonce++
+	r.nonce = e.nonce
+	if err := e.dev.Write(e.nonces, 0, asBytes([]uint32{r.nonce})); err != nil {
+		r.release()
+		return nil, err
+	}
+	if err := e.dev.Submit(r.plan, 0, len(r.bytes)-b.n+min(b.n, 1)); err != nil {
+		r.release()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *reader) wait(ctx context.Context, dst []uint32) error {
+	err := r.eng.dev.Read(ctx, r.stage, asBytes(r.bytes))
+	if err == nil && r.bytes[r.from.n] != r.nonce {
+		err = fmt.Errorf("read-back of %s holds nonce %d, want %d: the driver reported work as done that is not: %w", r.from.label, r.bytes[r.from.n], r.nonce, ErrDeviceLost)
+	}
+	if err != nil {
+		r.release()
+		return err
+	}
+	copy(dst, r.bytes[:r.from.n])
+	r.eng.mu.Lock()
+	defer r.eng.mu.Unlock()
+	r.from.readers = append(r.from.readers, r)
+	return nil
+}
+
+func (e *gpu) pipeline(label, text, entry string, slots []webgpu.Slot) (*webgpu.Pipeline, error) {
+	e.mu.Lock()
+	once := e.pipelines[pipelineKey{text, entry}]
+	if once == nil {
+		once = &pipelineOnce{}
+		e.pipelines[pipelineKey{text, entry}] = once
+	}
+	e.mu.Unlock()
+	once.Do(func() { once.pipeline, once.err = e.dev.NewPipeline(label, text, entry, slots) })
+	return once.pipeline, once.err
+}
+
+// build makes the pipelines, side by side, the bind groups and the plan.
+func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
+	r := &gpuRunner{eng: e}
+	commands := make([]webgpu.Command, len(list))
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	work := make(chan int)
+	for range min(runtime.NumCPU(), len(list)) {
+		wg.Go(func() {
+			for i := range work {
+				commands[i], errs[i] = e.prepare(&list[i], bake)
+			}
+		})
+	}
+	for i := range list {
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	planned := commands[:0]
+	for i, d := range list {
+		c := commands[i]
+		r.index = append(r.index, len(planned))
+		if c.Groups[0] == 0 {
+			continue // nothing to do
+		}
+		var bound []*webgpu.Buffer
+		if !bake {
+			uniform, err := e.uniform(&d)
+			if err != nil {
+				r.release()
+				return nil, err
+			}
+			r.uniforms = append(r.uniforms, uniform)
+			bound = append(bound, uniform)
+		}
+		for _, x := range d.Tensors {
+			bound = append(bound, buffers(x.base).gpu)
+		}
+		group, err := e.dev.NewBindGroup(d.Kernel.name, c.Pipeline, bound)
+		if err != nil {
+			r.release()
+			return nil, fmt.Errorf("compute: kernel %s: bind group: %w", d.Kernel.name, err)
+		}
+		r.groups = append(r.groups, group)
+		c.Bindings = group
+		planned = append(planned, c)
+		d.Kernel.gpuRuns.Add(1)
+	}
+	r.index = append(r.index, len(planned))
+	plan, err := e.dev.NewPlan(planned)
+	if err != nil {
+		r.release()
+		return nil, fmt.Errorf("compute: plan: %w", err)
+	}
+	r.plan, r.cost = plan, make([]time.Duration, len(planned))
+	return r, nil
+}
+
+func (e *gpu) prepare(d *Dispatch, bake bool) (webgpu.Command, error) {
+	groups, err := d.grid(int(e.owner.info.Limits.WorkgroupsPerDimension))
+	if err != nil || groups[0] == 0 {
+		return webgpu.Command{}, err
+	}
+	if err := d.checkTrips(); err != nil {
+		return webgpu.Command{}, err
+	}
+	w, limits := d.Kernel.entry.Workgroup, e.owner.info.Limits
+	if n := w[0] * w[1] * w[2]; n > int(limits.InvocationsPerWorkgroup) {
+		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: workgroup of %d invocations, at most %d: %w", d.Kernel.name, n, limits.InvocationsPerWorkgroup, ErrLimit)
+	}
+	text, err := d.text(bake)
+	if err != nil {
+		return webgpu.Command{}, err
+	}
+	var slots []webgpu.Slot
+	if !bake {
+		slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
+	}
+	for _, b := range d.Kernel.entry.Bindings {
+		access := webgpu.Read
+		if b.Access == "read_write" {
+			access = webgpu.ReadWrite
+		}
+		slots = append(slots, webgpu.Slot{Binding: uint32(b.Number), Access: access})
+	}
+	p, err := e.pipeline(d.Kernel.name, text, d.Kernel.entry.Name, slots)
+	if err != nil {
+		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
+	}
+	return webgpu.Command{Pipeline: p, Groups: groups}, nil
+}
+
+func (e *gpu) uniform(d *Dispatch) (*webgpu.Buffer, error) {
+	words := d.Kernel.words(d.Params)
+	b, err := e.dev.NewBuffer(d.Kernel.name+" params", uint64(len(words))*4, webgpu.Uniform)
+	if err != nil {
+		return nil, err
+	}
+	return b, e.dev.Write(b, 0, asBytes(words))
+}
+
+// gpuRunner replays a plan. The first two runs submit one dispatch at a time
+// and measure each (the first includes the driver's compilation); from then on
+// the plan goes out in as few submissions as its measured time allows.
+type gpuRunner struct {
+	eng      *gpu
+	plan     *webgpu.Plan
+	index    []int // command of each dispatch; the next one's where it has none
+	groups   []*webgpu.BindGroup
+	uniforms []*webgpu.Buffer
+	cost     []time.Duration
+	measured int
+	cuts     []cut
+}
+
+type cut struct {
+	last int
+	cost time.Duration
+}
+
+func (r *gpuRunner) run(ctx context.Context) error {
+	if r.measured < 2 {
+		return r.measure(ctx)
+	}
+	first := 0
+	for _, c := range r.cuts {
+		if time.Duration(r.eng.flying.Add(int64(c.cost))) > inFlight {
+			if err := r.eng.wait(context.Background()); err != nil {
+				return err
+			}
+		}
+		if err := r.eng.dev.Submit(r.plan, first, c.last); err != nil {
+			return err
+		}
+		first = c.last
+	}
+	return nil
+}
+
+func (r *gpuRunner) measure(ctx context.Context) error {
+	if err := r.eng.wait(context.Background()); err != nil {
+		return err
+	}
+	for i := range r.cost {
+		start := time.Now()
+		if err := r.submitAndWait(i, i+1); err != nil {
+			return err
+		}
+		if t := time.Since(start); r.measured == 0 || t < r.cost[i] {
+			r.cost[i] = t
+		}
+	}
+	r.measured++
+	r.cuts = r.cuts[:0]
+	for i, t := range r.cost {
+		if n := len(r.cuts); n == 0 || r.cuts[n-1].cost+t > longSubmission {
+			r.cuts = append(r.cuts, cut{})
+		}
+		c := &r.cuts[len(r.cuts)-1]
+		c.last = i + 1
+		c.cost += t
+	}
+	return nil
+}
+
+func (r *gpuRunner) submitAndWait(first, last int) error {
+	if err := r.eng.dev.Submit(r.plan, first, last); err != nil {
+		return err
+	}
+	return r.eng.wait(context.Background())
+}
+
+func (r *gpuRunner) step(i int) error {
+	return r.submitAndWait(r.index[i], r.index[i+1])
+}
+
+func (r *gpuRunner) release() {
+	if r.plan != nil {
+		r.plan.Release()
+	}
+	for _, g := range r.groups {
+		g.Release()
+	}
+	for _, b := range r.uniforms {
+		b.Release()
+	}
+}

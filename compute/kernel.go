@@ -1,0 +1,235 @@
+package compute
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pumice-ml/pumice/shaders"
+)
+
+// Kernel is an entry point of a shader together with the Go function that
+// defines what it computes and the error model that says how far a device may
+// stray. Declare kernels as package variables; they are registered by that.
+type Kernel struct {
+	name    string
+	pkg     string // import path of the declaring package
+	shader  *shaders.Shader
+	entry   shaders.Entry
+	params  reflect.Type
+	define  func(params any, b [][]float64)
+	model   Model
+	gpuRuns atomic.Int64
+}
+
+var registry struct {
+	sync.Mutex
+	kernels []*Kernel
+}
+
+// NewKernel declares the kernel "shader.entry" of Pumice's own shaders. P is a
+// struct whose fields, in order, are those of the shader's Params (uint32, int32
+// or float32; names are compared without case). The definition gets the params
+// and the tensors that the entry point uses, by binding number, as float64; it
+// writes those that are read_write, and leaves the others alone. Where the
+// shader has "const accumulate" it adds to them. NewKernel panics where shader
+// and Go do not fit.
+func NewKernel[P any](name string, define func(p P, b [][]float64), model Model) *Kernel {
+	file, _, _ := strings.Cut(name, ".")
+	s, err := shaders.Load(file)
+	if err != nil {
+		panic(err)
+	}
+	return newKernel(s, name, define, model)
+}
+
+// NewKernelFS declares a kernel of a shader file in fsys: one's own kernel under
+// the same rules as ours.
+func NewKernelFS[P any](fsys fs.FS, name string, define func(p P, b [][]float64), model Model) *Kernel {
+	file, _, _ := strings.Cut(name, ".")
+	s, err := shaders.LoadFS(fsys, file)
+	if err != nil {
+		panic(err)
+	}
+	return newKernel(s, name, define, model)
+}
+
+func newKernel[P any](s *shaders.Shader, name string, define func(p P, b [][]float64), model Model) *Kernel {
+	_, entry, _ := strings.Cut(name, ".")
+	e, ok := s.Entry(entry)
+	if !ok {
+		panic(fmt.Sprintf("compute: kernel %s: shader %s has no entry point %q", name, s.Name, entry))
+	}
+	if define == nil || model == nil {
+		panic(fmt.Sprintf("compute: kernel %s: definition and error model are required", name))
+	}
+	k := &Kernel{
+		name: name, shader: s, entry: e, model: model, params: reflect.TypeFor[P](),
+		define: func(p any, b [][]float64) { define(p.(P), b) },
+	}
+	if pc, _, _, ok := runtime.Caller(2); ok {
+		k.pkg = packageOf(runtime.FuncForPC(pc).Name())
+	}
+	if k.params.Kind() != reflect.Struct || k.params.NumField() != len(s.Params) {
+		panic(fmt.Sprintf("compute: kernel %s: %v, want a struct of the fields %v", name, k.params, s.Params))
+	}
+	kinds := map[string]reflect.Kind{"u32": reflect.Uint32, "i32": reflect.Int32, "f32": reflect.Float32}
+	for i, f := range s.Params {
+		g := k.params.Field(i)
+		if !strings.EqualFold(strings.ReplaceAll(f.Name, "_", ""), strings.ReplaceAll(g.Name, "_", "")) || g.Type.Kind() != kinds[f.Type] {
+			panic(fmt.Sprintf("compute: kernel %s: field %d of %v is %s %v, want %s %s", name, i, k.params, g.Name, g.Type, f.Name, f.Type))
+		}
+	}
+	registry.Lock()
+	defer registry.Unlock()
+	for _, other := range registry.kernels {
+		if other.name == name && other.shader == s {
+			panic(fmt.Sprintf("compute: kernel %s is declared twice", name))
+		}
+	}
+	registry.kernels = append(registry.kernels, k)
+	return k
+}
+
+func packageOf(function string) string {
+	slash := strings.LastIndex(function, "/")
+	dot := strings.Index(function[slash+1:], ".")
+	return function[:slash+1+dot]
+}
+
+// Kernels lists the registered kernels in the order of declaration.
+func Kernels() []*Kernel {
+	registry.Lock()
+	defer registry.Unlock()
+	return append([]*Kernel(nil), registry.kernels...)
+}
+
+// Name is "shader.entry".
+func (k *Kernel) Name() string { return k.name }
+
+// Package is the import path of the package that declared the kernel.
+func (k *Kernel) Package() string { return k.pkg }
+
+// Shader is the shader that holds the kernel's entry point.
+func (k *Kernel) Shader() *shaders.Shader { return k.shader }
+
+// GPURuns counts how often programs with this kernel were compiled for a GPU.
+func (k *Kernel) GPURuns() int64 { return k.gpuRuns.Load() }
+
+// Const is the value of an integer constant of the shader, such as a tile's
+// height. It panics where there is none.
+func (k *Kernel) Const(name string) int {
+	text, _ := k.shader.Const(name)
+	v, err := shaders.Eval(text, k.lookup(nil))
+	if err != nil {
+		panic(fmt.Sprintf("compute: kernel %s: constant %s: %v", k.name, name, err))
+	}
+	return v
+}
+
+// Run records one run of k on the tape of the tensors, which are those the entry
+// point uses, by binding number. It panics where their number, types or tapes do
+// not fit, or where a tensor that is written is bound twice.
+func (k *Kernel) Run(params any, tensors ...*Tensor) {
+	fail := func(format string, args ...any) {
+		panic(fmt.Sprintf("compute: kernel %s: %s", k.name, fmt.Sprintf(format, args...)))
+	}
+	if reflect.TypeOf(params) != k.params {
+		fail("params are %T, want %v", params, k.params)
+	}
+	if len(tensors) != len(k.entry.Bindings) {
+		fail("%d tensors, want %d: %v", len(tensors), len(k.entry.Bindings), k.entry.Bindings)
+	}
+	written := map[*slot]int{}
+	for i, x := range tensors {
+		b := k.entry.Bindings[i]
+		if x == nil {
+			fail("tensor %s is nil", b.Name)
+		}
+		if x.tape != tensors[0].tape {
+			fail("tensor %s (%v) is on another tape", b.Name, x)
+		}
+		if b.Unsigned() != (x.dtype == U32) {
+			fail("tensor %s is %v, want %s", b.Name, x, b.Type)
+		}
+		written[x.base]++
+		if b.Access == "read_write" && x.base.input {
+			fail("tensor %s (%v) is an input, which only the host writes", b.Name, x)
+		}
+	}
+	for i, x := range tensors {
+		if k.entry.Bindings[i].Access == "read_write" && written[x.base] > 1 {
+			fail("tensor %s (%v) is written and bound twice", k.entry.Bindings[i].Name, x)
+		}
+	}
+	t := tensors[0].tape
+	t.list = append(t.list, Dispatch{Kernel: k, Params: params, Tensors: append([]*Tensor(nil), tensors...)})
+}
+
+// values are the fields of params as WGSL literals.
+func (k *Kernel) literals(params any) []string {
+	v := reflect.ValueOf(params)
+	out := make([]string, v.NumField())
+	for i := range out {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Uint32:
+			out[i] = strconv.FormatUint(f.Uint(), 10) + "u"
+		case reflect.Int32:
+			out[i] = "i32(" + strconv.FormatInt(f.Int(), 10) + ")"
+		default:
+			if x := f.Float(); math.IsNaN(x) || math.IsInf(x, 0) {
+				panic(fmt.Sprintf("compute: kernel %s: %s is %v, want a finite number", k.name, k.params.Field(i).Name, x))
+			}
+			out[i] = strconv.FormatFloat(f.Float(), 'g', -1, 32) + "f"
+		}
+	}
+	return out
+}
+
+// words are the fields of params as they stand in the uniform buffer.
+func (k *Kernel) words(params any) []uint32 {
+	v := reflect.ValueOf(params)
+	out := make([]uint32, (v.NumField()+3)/4*4)
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Uint32:
+			out[i] = uint32(f.Uint())
+		case reflect.Int32:
+			out[i] = uint32(int32(f.Int()))
+		default:
+			out[i] = math.Float32bits(float32(f.Float()))
+		}
+	}
+	return out
+}
+
+// lookup gives the integer params and constants by name.
+func (k *Kernel) lookup(params any) func(string) (int, bool) {
+	var find func(string) (int, bool)
+	find = func(name string) (int, bool) {
+		if params != nil {
+			v := reflect.ValueOf(params)
+			for i, f := range k.shader.Params {
+				if f.Name == name && f.Type != "f32" {
+					if f.Type == "u32" {
+						return int(v.Field(i).Uint()), true
+					}
+					return int(v.Field(i).Int()), true
+				}
+			}
+		}
+		text, ok := k.shader.Const(name)
+		if !ok {
+			return 0, false
+		}
+		n, err := shaders.Eval(text, find)
+		return n, err == nil
+	}
+	return find
+}

@@ -1,0 +1,27 @@
+package compute
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// Pass names a step of the compiler that can be left out, to find a fault:
+// tape.Compile(compute.Prune), or PUMICE_DEBUG=-prune,-specialise for all.
+type Pass string
+
+// The passes, in their order. Fusion and the choice of variants stand between
+// Accumulate and Specialise, memory planning after them.
+const (
+	Prune      Pass = "prune"      // drop dispatches whose results nobody reads
+	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
+	Specialise Pass = "specialise" // bake params and constants into the shader
+)
+
+// passes reports whether a pass runs.
+func passes(without []Pass) func(Pass) bool {
+	debug := strings.Split(os.Getenv("PUMICE_DEBUG"), ",")
+	return func(p Pass) bool {
+		return !slices.Contains(without, p) && !slices.Contains(debug, "-"+string(p))
+	}
+}

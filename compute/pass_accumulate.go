@@ -1,0 +1,57 @@
+package compute
+
+import (
+	"maps"
+	"slices"
+)
+
+// accumulate gives every tensor that starts at zero its first value: where its
+// first dispatch adds to it, and to nothing else that has a value, the dispatch
+// assigns instead; otherwise zeros are written before it. With assign false
+// zeros are always written. Kept tensors that no dispatch touches are zeros too.
+func accumulate(list []Dispatch, kept []*Tensor, assign bool) []Dispatch {
+	var out []Dispatch
+	started := map[*slot]bool{}
+	for _, d := range list {
+		var starts []*Tensor // zeroed tensors without a value yet
+		adds := assign
+		if !slices.Contains(d.Kernel.entry.Consts, "accumulate") {
+			adds = false
+		}
+		for i, x := range d.Tensors {
+			fresh := x.base.zeroed && !started[x.base]
+			if fresh {
+				starts = append(starts, x)
+			}
+			if d.writes(i) != fresh {
+				adds = false // reads zeros, or adds to a value
+			}
+		}
+		for _, x := range starts {
+			started[x.base] = true
+		}
+		if len(starts) > 0 && adds {
+			d.Consts = maps.Clone(d.Consts)
+			if d.Consts == nil {
+				d.Consts = map[string]string{}
+			}
+			d.Consts["accumulate"] = "false"
+		} else {
+			for _, x := range starts {
+				out = append(out, zeros(x))
+			}
+		}
+		out = append(out, d)
+	}
+	for _, x := range kept {
+		if x.base.zeroed && !started[x.base] {
+			started[x.base] = true
+			out = append(out, zeros(x))
+		}
+	}
+	return out
+}
+
+func zeros(x *Tensor) Dispatch {
+	return Dispatch{Kernel: fill, Params: fillParams{uint32(x.Len()), 0}, Tensors: []*Tensor{x}}
+}

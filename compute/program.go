@@ -1,0 +1,280 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Program is a compiled tape. Its pipelines, bind groups and buffers are made
+// once; running it allocates nothing, on the host or the device. A program is
+// safe for several goroutines, which take turns. Close frees its buffers; the
+// parameters stay with the device.
+type Program struct {
+	dev  *Device
+	name string
+	list []Dispatch
+	bake bool
+
+	mu      sync.Mutex
+	runner  runner
+	buffers map[*slot]*buffer // what the program owns
+	closed  bool
+}
+
+var programs atomic.Int64
+
+// Compile turns the recorded list into a program for the tape's device, leaving
+// out the named passes. The reference device runs the list as recorded. Errors
+// wrap ErrLimit, ErrOutOfMemory or carry the shader compiler's message.
+func (t *Tape) Compile(without ...Pass) (*Program, error) {
+	runs := passes(without)
+	list := t.list
+	if runs(Prune) {
+		list = prune(list)
+	}
+	if !t.dev.IsReference() {
+		list = accumulate(list, t.kept(), runs(Accumulate))
+	}
+	p := &Program{
+		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list,
+		bake: runs(Specialise), buffers: map[*slot]*buffer{},
+	}
+	all := map[*slot]*buffer{}
+	need := func(s *slot) error {
+		if all[s] != nil {
+			return nil
+		}
+		var err error
+		if s.param != nil {
+			all[s], err = t.dev.param(s.param)
+		} else {
+			all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n)
+			p.buffers[s] = all[s]
+		}
+		return err
+	}
+	fail := func(err error) (*Program, error) {
+		p.Close()
+		return nil, err
+	}
+	for _, d := range list {
+		for _, x := range d.Tensors {
+			if err := need(x.base); err != nil {
+				delete(p.buffers, x.base)
+				return fail(err)
+			}
+		}
+	}
+	for _, s := range t.slots {
+		if s.keep || s.input {
+			if err := need(s); err != nil {
+				delete(p.buffers, s)
+				return fail(err)
+			}
+		}
+	}
+	var err error
+	p.runner, err = t.dev.eng.build(list, func(s *slot) *buffer { return all[s] }, p.bake)
+	if err != nil {
+		return fail(err)
+	}
+	return p, nil
+}
+
+func (t *Tape) kept() []*Tensor {
+	var kept []*Tensor
+	for _, s := range t.slots {
+		if s.keep {
+			kept = append(kept, s.first)
+		}
+	}
+	return kept
+}
+
+// Run runs the program once. It returns when the work is submitted, or, where
+// too much is waiting already, when that has finished. A cancelled context
+// stops it before it begins, never in the middle.
+func (p *Program) Run(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return fmt.Errorf("compute: %s: %w", p.name, ErrClosed)
+	}
+	return p.runner.run(ctx)
+}
+
+// Write sets an input, or a kept tensor, from float32 numbers. It panics where
+// x is of another type or size.
+func (p *Program) Write(x *Tensor, data []float32) error { return p.write(x, F32, asWords(data)) }
+
+// WriteU32 sets an input, or a kept tensor, of u32.
+func (p *Program) WriteU32(x *Tensor, data []uint32) error { return p.write(x, U32, data) }
+
+func (p *Program) write(x *Tensor, dtype DType, words []uint32) error {
+	if x.dtype != dtype || x.Len() != len(words) {
+		panic(fmt.Sprintf("compute: Program.Write: %d elements of %v to %v", len(words), dtype, x))
+	}
+	b, err := p.buffer(x)
+	if err != nil {
+		return err
+	}
+	p.dev.up.Add(int64(len(words)) * 4)
+	return p.dev.eng.write(b, words)
+}
+
+// Read waits for the work submitted so far and copies a kept tensor or an input
+// to dst. It panics where x is not kept, or of another type or size.
+func (p *Program) Read(ctx context.Context, x *Tensor, dst []float32) error {
+	r, err := p.ReadLater(x)
+	if err != nil {
+		return err
+	}
+	return r.Wait(ctx, dst)
+}
+
+// ReadU32 is Read for a tensor of u32.
+func (p *Program) ReadU32(ctx context.Context, x *Tensor, dst []uint32) error {
+	r, err := p.ReadLater(x)
+	if err != nil {
+		return err
+	}
+	return r.WaitU32(ctx, dst)
+}
+
+// Readback is a read under way; Wait must be called once.
+type Readback struct {
+	x *Tensor
+	r pending
+}
+
+// ReadLater asks for the values x has when the work submitted so far is done,
+// without waiting; runs may follow.
+func (p *Program) ReadLater(x *Tensor) (*Readback, error) {
+	b, err := p.buffer(x)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.dev.eng.read(b)
+	if err != nil {
+		return nil, fmt.Errorf("compute: read %v: %w", x, err)
+	}
+	p.dev.down.Add(int64(x.Len()) * 4)
+	return &Readback{x, r}, nil
+}
+
+// Wait waits for the values of a float32 tensor and copies them to dst.
+func (r *Readback) Wait(ctx context.Context, dst []float32) error {
+	return r.wait(ctx, F32, asWords(dst))
+}
+
+// WaitU32 is Wait for a tensor of u32.
+func (r *Readback) WaitU32(ctx context.Context, dst []uint32) error {
+	return r.wait(ctx, U32, dst)
+}
+
+func (r *Readback) wait(ctx context.Context, dtype DType, dst []uint32) error {
+	if r.x.dtype != dtype || r.x.Len() != len(dst) {
+		panic(fmt.Sprintf("compute: Read: %v to %d elements of %v", r.x, len(dst), dtype))
+	}
+	if err := r.r.wait(ctx, dst); err != nil {
+		return fmt.Errorf("compute: read %v: %w", r.x, err)
+	}
+	return nil
+}
+
+func (p *Program) buffer(x *Tensor) (*buffer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, fmt.Errorf("compute: %s: %w", p.name, ErrClosed)
+	}
+	if x.base.param != nil {
+		return p.dev.param(x.base.param)
+	}
+	b := p.buffers[x.base]
+	if b == nil || !(x.base.keep || x.base.input) {
+		panic(fmt.Sprintf("compute: %v is not kept by its tape", x))
+	}
+	return b, nil
+}
+
+// Set64 sets any tensor of a program on the reference device to float64
+// numbers, without rounding: for numerical differentiation. It panics on another
+// device.
+func (p *Program) Set64(x *Tensor, data []float64) { copy(p.host(x), data) }
+
+// Get64 copies a tensor of a program on the reference device. It panics on
+// another device, and where the program does not use x.
+func (p *Program) Get64(x *Tensor) []float64 { return slices.Clone(p.host(x)) }
+
+func (p *Program) host(x *Tensor) []float64 {
+	b := p.buffers[x.base]
+	if x.base.param != nil {
+		b, _ = p.dev.param(x.base.param)
+	}
+	if !p.dev.IsReference() || b == nil {
+		panic(fmt.Sprintf("compute: %v is not in a program on the reference device", x))
+	}
+	return b.host
+}
+
+// Close frees what the program owns. It may be called twice.
+func (p *Program) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	if p.runner != nil {
+		p.runner.release()
+	}
+	for _, b := range p.buffers {
+		p.dev.free(b)
+	}
+	p.buffers = nil
+	return nil
+}
+
+// Step describes one dispatch of a compiled program.
+type Step struct {
+	Kernel    string
+	Params    string
+	Tensors   []string
+	Groups    [3]uint32
+	Workgroup [3]int
+	Bytes     int64 // of the bound tensors, each once
+	Flops     int64 // floating-point operations
+	WGSL      string
+}
+
+// Steps describes the compiled program, dispatch by dispatch.
+func (p *Program) Steps() ([]Step, error) {
+	var steps []Step
+	for i := range p.list {
+		d := &p.list[i]
+		s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Workgroup: d.Kernel.entry.Workgroup}
+		for _, x := range d.Tensors {
+			s.Tensors = append(s.Tensors, x.String())
+			s.Bytes += int64(x.Len()) * 4
+		}
+		var err error
+		if s.Groups, err = d.grid(int(p.dev.info.Limits.WorkgroupsPerDimension)); err != nil {
+			return nil, err
+		}
+		if s.Flops, err = d.flops(s.Groups); err != nil {
+			return nil, err
+		}
+		if s.WGSL, err = d.text(p.bake); err != nil {
+			return nil, err
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}

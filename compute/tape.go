@@ -1,0 +1,166 @@
+package compute
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Tape records kernel runs. Layers call kernels on a tape's tensors and leave
+// closures that record the backward runs; Compile turns the list into a Program
+// for the tape's device. A tape is used by one goroutine and compiled once.
+type Tape struct {
+	// Training says that the tape is recorded to train: dropout and the updates
+	// of running statistics are recorded only then.
+	Training bool
+	// Clock holds two u32 numbers, the step and the seed, from which random
+	// layers draw on the device. It is required where Training is set and a
+	// layer calls Random.
+	Clock *Param
+
+	dev      *Device
+	list     []Dispatch
+	slots    []*slot
+	params   map[*Param]*Tensor
+	backward []func()
+	streams  uint32
+}
+
+// NewTape returns an empty tape for the device.
+func NewTape(dev *Device) *Tape {
+	return &Tape{dev: dev, params: map[*Param]*Tensor{}}
+}
+
+// Device is the device the tape records for.
+func (t *Tape) Device() *Device { return t.dev }
+
+func (t *Tape) add(s *slot, shape []int) *Tensor {
+	s.id = len(t.slots)
+	s.n = Elements(shape)
+	if s.name == "" {
+		s.name = fmt.Sprintf("t%d", s.id)
+	}
+	t.slots = append(t.slots, s)
+	x := &Tensor{tape: t, shape: slices.Clone(shape), dtype: s.dtype, base: s}
+	s.first = x
+	return x
+}
+
+// Input returns a tensor that the host writes with Program.Write.
+func (t *Tape) Input(name string, dtype DType, shape ...int) *Tensor {
+	return t.add(&slot{name: name, dtype: dtype, input: true}, shape)
+}
+
+// Param returns the tensor that holds p on the tape's device, the same one on
+// every call. It panics where p's length and shape differ.
+func (t *Tape) Param(p *Param) *Tensor {
+	if x, ok := t.params[p]; ok {
+		return x
+	}
+	p.check("Tape.Param")
+	x := t.add(&slot{name: p.Name, dtype: p.DType(), param: p}, p.Shape)
+	t.params[p] = x
+	return x
+}
+
+// New returns a tensor for a kernel's result. Its elements are undefined until
+// a kernel writes them: a kernel that writes it must write all of it.
+func (t *Tape) New(shape ...int) *Tensor { return t.add(&slot{}, shape) }
+
+// NewU32 is New for a tensor of u32.
+func (t *Tape) NewU32(shape ...int) *Tensor { return t.add(&slot{dtype: U32}, shape) }
+
+// Zeros returns a tensor that starts every run at zero, for kernels that add to
+// what they write. The compiler turns the first addition into an assignment.
+func (t *Tape) Zeros(shape ...int) *Tensor { return t.add(&slot{zeroed: true}, shape) }
+
+// Reshape returns a view of x with another shape of as many elements. It panics
+// where the numbers differ. The gradient of a view is a view of the gradient.
+func (t *Tape) Reshape(x *Tensor, shape ...int) *Tensor {
+	if Elements(shape) != x.Len() {
+		panic(fmt.Sprintf("compute: Reshape: %v to %v: %d elements, want %d", x, shape, Elements(shape), x.Len()))
+	}
+	return &Tensor{tape: t, shape: slices.Clone(shape), dtype: x.dtype, base: x.base}
+}
+
+// Grad returns the gradient of the loss with respect to x, in x's shape. It
+// starts every run at zero, and every kernel adds to it.
+func (t *Tape) Grad(x *Tensor) *Tensor {
+	if x.dtype != F32 {
+		panic(fmt.Sprintf("compute: Grad: %v has no gradient", x))
+	}
+	if x.base.grad == nil {
+		s := &slot{name: "d" + x.base.name, zeroed: true}
+		t.add(s, x.base.first.shape)
+		x.base.grad = s
+	}
+	return &Tensor{tape: t, shape: x.shape, base: x.base.grad}
+}
+
+// OnBackward leaves a closure that records backward runs; Backward calls the
+// closures in reverse order.
+func (t *Tape) OnBackward(record func()) { t.backward = append(t.backward, record) }
+
+// Backward records the gradients of the sum of loss's elements with respect to
+// everything it was computed from. It may be called once.
+func (t *Tape) Backward(loss *Tensor) {
+	t.Seed(loss, 1)
+	t.BackwardFromGrads()
+}
+
+// BackwardFromGrads is Backward from the gradients that Seed and SetGrad gave.
+func (t *Tape) BackwardFromGrads() {
+	for _, record := range slices.Backward(t.backward) {
+		record()
+	}
+	t.backward = nil
+}
+
+// Seed sets the gradient of x to a constant before the backward runs.
+func (t *Tape) Seed(x *Tensor, value float32) {
+	d := t.Grad(x)
+	d.base.zeroed = false
+	fill.Run(fillParams{uint32(d.Len()), value}, d)
+}
+
+// SetGrad uses g, of as many elements, as the gradient of x: where a gradient
+// comes from outside. It panics where x has a gradient already.
+func (t *Tape) SetGrad(x, g *Tensor) {
+	if x.base.grad != nil || g.Len() != x.Len() || g.dtype != F32 {
+		panic(fmt.Sprintf("compute: SetGrad: gradient of %v from %v", x, g))
+	}
+	x.base.grad = g.base
+}
+
+// Random returns the tape's clock and the number of a stream of random numbers
+// of its own, for a layer that draws them (see Uniform). It panics on a tape
+// without a clock.
+func (t *Tape) Random() (clock *Tensor, stream uint32) {
+	if t.Clock == nil {
+		panic("compute: Tape.Random: the tape has no Clock")
+	}
+	t.streams++
+	return t.Param(t.Clock), t.streams
+}
+
+// Keep marks tensors that the caller may read back; everything that nobody
+// reads is dropped by the compiler. Parameters are always kept.
+func (t *Tape) Keep(xs ...*Tensor) {
+	for _, x := range xs {
+		x.base.keep = true
+	}
+}
+
+// Dispatches is the recorded list; the caller must not change it.
+func (t *Tape) Dispatches() []Dispatch { return t.list }
+
+type fillParams struct {
+	N     uint32
+	Value float32
+}
+
+// fill is y = value.
+var fill = NewKernel("fill.forward", func(p fillParams, b [][]float64) {
+	for i := range b[0][:p.N] {
+		b[0][i] = float64(p.Value)
+	}
+}, Exact)

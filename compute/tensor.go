@@ -1,0 +1,137 @@
+package compute
+
+import (
+	"fmt"
+	"slices"
+)
+
+// DType is the type of a tensor's elements.
+type DType uint8
+
+// The element types. U32 holds labels, indices, packed bytes and random state.
+const (
+	F32 DType = iota
+	U32
+)
+
+func (d DType) String() string {
+	if d == U32 {
+		return "u32"
+	}
+	return "f32"
+}
+
+// Param is a named array on the host that outlives tapes: a weight, a running
+// statistic, optimizer state, a data set. A device uploads it when a tape first
+// uses it, and every tape on that device shares the copy there. Device.Download
+// brings the device's values back to the host, Device.Upload replaces them.
+type Param struct {
+	Name  string
+	Shape []int
+	Data  []float32 // elements where Ints is nil, row-major
+	Ints  []uint32  // elements of a U32 array
+	// Frozen says that the array is not trained: running statistics, state.
+	Frozen bool
+	// Init fills Data from a stream of random numbers of its own (see RandomBits);
+	// nil leaves the array as it is.
+	Init func(p *Param, seed, stream uint32)
+}
+
+// NewParam returns an array of zeros.
+func NewParam(name string, shape ...int) *Param {
+	return &Param{Name: name, Shape: slices.Clone(shape), Data: make([]float32, Elements(shape))}
+}
+
+// NewParamU32 returns a frozen U32 array of zeros.
+func NewParamU32(name string, shape ...int) *Param {
+	return &Param{Name: name, Shape: slices.Clone(shape), Ints: make([]uint32, Elements(shape)), Frozen: true}
+}
+
+// DType is U32 where p holds Ints, else F32.
+func (p *Param) DType() DType {
+	if p.Ints != nil {
+		return U32
+	}
+	return F32
+}
+
+// Len is the number of elements.
+func (p *Param) Len() int { return Elements(p.Shape) }
+
+func (p *Param) check(op string) {
+	n := len(p.Data)
+	if p.Ints != nil {
+		n = len(p.Ints)
+		if p.Data != nil {
+			panic(fmt.Sprintf("compute: %s: parameter %q has both Data and Ints", op, p.Name))
+		}
+	}
+	if n != Elements(p.Shape) {
+		panic(fmt.Sprintf("compute: %s: parameter %q has %d elements, want %d for shape %v", op, p.Name, n, Elements(p.Shape), p.Shape))
+	}
+}
+
+// Elements is the number of elements of a shape: the product of its dimensions,
+// 1 where it has none. It panics on a negative dimension.
+func Elements(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		if d < 0 {
+			panic(fmt.Sprintf("compute: shape %v has a negative dimension", shape))
+		}
+		n *= d
+	}
+	return n
+}
+
+// Tensor is an array that a tape's kernels read and write. It belongs to its
+// tape; the values live on the tape's device once the tape is compiled.
+type Tensor struct {
+	tape  *Tape
+	shape []int
+	dtype DType
+	name  string
+	base  *slot // shared by all reshaped views
+}
+
+// slot is what a tensor's elements are kept in: one buffer of a program, or a
+// parameter's buffer on the device.
+type slot struct {
+	id     int
+	name   string
+	n      int
+	dtype  DType
+	param  *Param // nil for what belongs to the program
+	input  bool   // written by the host
+	zeroed bool   // starts every run at zero
+	keep   bool   // may be read back
+	first  *Tensor
+	grad   *slot
+}
+
+// Shape is the tensor's dimensions; the caller must not change it.
+func (x *Tensor) Shape() []int { return x.shape }
+
+// Tape is the tape that x belongs to.
+func (x *Tensor) Tape() *Tape { return x.tape }
+
+// Dim is dimension i, counted from the end where i is negative.
+func (x *Tensor) Dim(i int) int {
+	if i < 0 {
+		i += len(x.shape)
+	}
+	return x.shape[i]
+}
+
+// Len is the number of elements.
+func (x *Tensor) Len() int { return x.base.n }
+
+// DType is the type of the elements.
+func (x *Tensor) DType() DType { return x.dtype }
+
+// Param is the parameter whose values x holds, or nil.
+func (x *Tensor) Param() *Param { return x.base.param }
+
+func (x *Tensor) String() string {
+	return fmt.Sprintf("%s %s%v", x.base.name, x.dtype, x.shape)
+}

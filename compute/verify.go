@@ -1,0 +1,145 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// Deviation is how far one tensor that a dispatch wrote lies from the kernel's
+// definition, at its worst element.
+type Deviation struct {
+	Dispatch int    // index in the compiled program
+	Kernel   string // name of the kernel
+	Params   string
+	Tensor   string // name of the shader's binding, and the tensor
+	Index    int    // the worst element
+	Got      float64
+	Want     float64
+	Bound    float64 // largest legal |Got - Want|
+	Legal    bool
+}
+
+func (d Deviation) String() string {
+	return fmt.Sprintf("dispatch %d, %s %s: %s[%d]: got %v, want %v, off by %.3g, at most %.3g",
+		d.Dispatch, d.Kernel, d.Params, d.Tensor, d.Index, d.Got, d.Want, math.Abs(d.Got-d.Want), d.Bound)
+}
+
+// Verify compiles the tape for its GPU device, with all passes but those left
+// out, and runs it once, dispatch by dispatch. Before each one it reads the
+// tensors back, runs the kernel's definition on them, and judges what the
+// device wrote by the kernel's error model. Everything the program owns, but for
+// its inputs, starts as NaN. It returns the worst element of each tensor written.
+// Inputs are set by the callback, which gets the program.
+func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, without ...Pass) ([]Deviation, error) {
+	p, err := t.Compile(without...)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	dirty := math.Float32bits(float32(math.NaN()))
+	for s, b := range p.buffers {
+		if !s.input {
+			words := make([]uint32, b.n)
+			for i := range words {
+				words[i] = dirty
+			}
+			if err := p.dev.eng.write(b, words); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if inputs != nil {
+		if err := inputs(p); err != nil {
+			return nil, err
+		}
+	}
+	var all []Deviation
+	for i := range p.list {
+		found, err := p.verify(ctx, i)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
+	d := &p.list[i]
+	in, err := p.contents(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.runner.step(i); err != nil {
+		return nil, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
+	}
+	got, err := p.contents(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reference32{Kernel: d.Kernel, Params: d.Params, In: in, Written: make([]bool, len(in)), Want: make([][]float64, len(in))}
+	for j := range in {
+		r.Written[j] = d.writes(j)
+		if r.Written[j] && d.Consts["accumulate"] == "false" {
+			clear(in[j])
+		}
+		r.Want[j] = append([]float64(nil), in[j]...)
+	}
+	d.Kernel.define(d.Params, r.Want)
+	bounds := d.Kernel.model.Bound(r)
+	var found []Deviation
+	for j := range in {
+		if !r.Written[j] {
+			continue
+		}
+		dev := judge(got[j], r.Want[j], bounds[j])
+		dev.Dispatch, dev.Kernel, dev.Params = i, d.Kernel.name, fmt.Sprintf("%+v", d.Params)
+		dev.Tensor = d.binding(j).Name + " (" + d.Tensors[j].String() + ")"
+		found = append(found, dev)
+	}
+	return found, nil
+}
+
+// judge finds the worst element: the one that is furthest off in parts of its
+// bound.
+func judge(got, want, bound []float64) Deviation {
+	worst := Deviation{Legal: true}
+	most := -1.0
+	for i := range got {
+		off, limit := math.Abs(got[i]-want[i]), bound[i]+math.Abs(want[i])*0x1p-50
+		part := off / limit
+		switch {
+		case got[i] == want[i] || math.IsNaN(got[i]) && math.IsNaN(want[i]):
+			part = 0
+		case math.IsNaN(off) || math.IsNaN(limit) || limit == 0:
+			part = math.Inf(1)
+		}
+		if part > most {
+			most = part
+			worst = Deviation{Index: i, Got: got[i], Want: want[i], Bound: limit, Legal: part <= 1}
+		}
+	}
+	return worst
+}
+
+// contents reads all tensors of a dispatch.
+func (p *Program) contents(ctx context.Context, d *Dispatch) ([][]float64, error) {
+	out := make([][]float64, len(d.Tensors))
+	for i, x := range d.Tensors {
+		b := p.buffers[x.base]
+		if x.base.param != nil {
+			var err error
+			if b, err = p.dev.param(x.base.param); err != nil {
+				return nil, err
+			}
+		}
+		words := make([]uint32, b.n)
+		if err := p.dev.readInto(ctx, b, words); err != nil {
+			return nil, err
+		}
+		out[i] = make([]float64, b.n)
+		fromWords(out[i], words, b.dtype)
+	}
+	return out, nil
+}

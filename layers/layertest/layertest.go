@@ -1,0 +1,284 @@
+// Package layertest gives a layer its whole test by one call: gradients against
+// central differences, every kernel on the GPU against its definition within
+// its error model (with and without the compiler's passes), and the same bits
+// from two runs. It checks layers of one's own as well.
+//
+//	layertest.Run(t, MyLayer{}, layertest.Shape(1), layertest.Shape(3, 67))
+package layertest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"gonum.org/v1/gonum/diff/fd"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+)
+
+// Layer is what layers.Layer is.
+type Layer interface {
+	Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor
+}
+
+// Input describes one input of a test. Its elements are distinct, away from 0
+// and spread evenly over [-Scale, Scale], in an order that looks random; where
+// Below is not 0 they are u32 numbers less than Below instead.
+type Input struct {
+	Shape []int
+	Scale float64 // default 2
+	Below uint32
+	Eval  bool // record the tape for evaluation, not training
+}
+
+// Shape is an Input of float32 numbers.
+func Shape(dims ...int) Input { return Input{Shape: dims} }
+
+// Indices is an Input of u32 numbers less than below.
+func Indices(below uint32, dims ...int) Input { return Input{Shape: dims, Below: below} }
+
+// Evaluated is an Input of float32 numbers for a tape that does not train.
+func Evaluated(dims ...int) Input { return Input{Shape: dims, Eval: true} }
+
+func (in Input) dtype() compute.DType {
+	if in.Below > 0 {
+		return compute.U32
+	}
+	return compute.F32
+}
+
+func (in Input) values(stream uint32) []float64 {
+	n := compute.Elements(in.Shape)
+	v := make([]float64, n)
+	if in.Below > 0 {
+		for i := range v {
+			v[i] = float64(compute.RandomBits(1, stream, 0, uint32(i))[0] % in.Below)
+		}
+		return v
+	}
+	order := make([]int, n)
+	for i := range order {
+		j := int(compute.RandomBits(1, stream, 0, uint32(i))[0] % uint32(i+1))
+		order[i], order[j] = order[j], i
+	}
+	scale := in.Scale
+	if scale == 0 {
+		scale = 2
+	}
+	for i, k := range order {
+		v[i] = float64(float32((float64(k)+0.37)/float64(n)*2*scale - scale))
+		if math.Abs(v[i]) < 1e-3*scale {
+			v[i] = float64(float32(1e-3 * scale))
+		}
+	}
+	return v
+}
+
+// Run tests a layer with one input, once for each description.
+func Run(t *testing.T, layer Layer, inputs ...Input) {
+	t.Helper()
+	for _, in := range inputs {
+		RunOp(t, func(tape *compute.Tape, x []*compute.Tensor) *compute.Tensor {
+			return layer.Forward(tape, x[0])
+		}, walk(layer), in)
+	}
+}
+
+// RunOp tests an operation of several inputs, and the parameters it uses.
+func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs ...Input) {
+	t.Helper()
+	name := ""
+	for _, in := range inputs {
+		name += fmt.Sprint(in.Shape)
+	}
+	t.Run(name, func(t *testing.T) {
+		t.Run("gradients", func(t *testing.T) { gradients(t, op, params, inputs) })
+		gpu := devicetest.Open(t)
+		devicetest.NoLeaks(t, gpu)
+		for name, without := range map[string][]compute.Pass{"gpu": nil, "gpu without passes": {compute.Prune, compute.Accumulate, compute.Specialise}} {
+			t.Run(name, func(t *testing.T) {
+				r := record(gpu, op, params, inputs)
+				found, err := r.tape.Verify(context.Background(), r.write, without...)
+				devicetest.Check(t, found, err)
+			})
+		}
+		t.Run("twice", func(t *testing.T) { twice(t, gpu, op, params, inputs) })
+		gpu.Forget(params...)
+	})
+}
+
+// walk lists the parameters of a layer.
+func walk(layer any) (params []*compute.Param) {
+	if w, ok := layer.(interface {
+		Walk(visit func(name string, p *compute.Param))
+	}); ok {
+		w.Walk(func(_ string, p *compute.Param) { params = append(params, p) })
+	}
+	return params
+}
+
+// recording is an operation on a tape, with its inputs and a gradient of its
+// result that comes from outside.
+type recording struct {
+	tape   *compute.Tape
+	x      []*compute.Tensor
+	y, dy  *compute.Tensor
+	params []*compute.Tensor // trained ones
+	values map[*compute.Tensor][]float64
+}
+
+// seed is what gradients start at, so that = in place of += shows.
+const seed = 0.625
+
+func record(dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) *recording {
+	tape := compute.NewTape(dev)
+	tape.Training = !inputs[0].Eval
+	tape.Clock = &compute.Param{Name: "clock", Shape: []int{2}, Ints: []uint32{3, 7}, Frozen: true}
+	r := &recording{tape: tape, values: map[*compute.Tensor][]float64{}}
+	for i, in := range inputs {
+		x := tape.Input(fmt.Sprintf("x%d", i), in.dtype(), in.Shape...)
+		r.x = append(r.x, x)
+		r.values[x] = in.values(uint32(i))
+	}
+	r.y = op(tape, r.x)
+	tape.Keep(r.y)
+	r.dy = tape.Input("dy", compute.F32, r.y.Shape()...)
+	r.values[r.dy] = Shape(r.y.Shape()...).values(100)
+	tape.SetGrad(r.y, r.dy)
+	for _, p := range params {
+		if !p.Frozen {
+			r.params = append(r.params, tape.Param(p))
+		}
+	}
+	for _, x := range append(slices.Clone(r.x), r.params...) {
+		if x.DType() == compute.F32 {
+			tape.Seed(x, seed)
+			tape.Keep(tape.Grad(x))
+		}
+	}
+	tape.BackwardFromGrads()
+	return r
+}
+
+// write sets the inputs.
+func (r *recording) write(p *compute.Program) error {
+	for x, v := range r.values {
+		if err := write(p, x, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func write(p *compute.Program, x *compute.Tensor, v []float64) error {
+	if x.DType() == compute.U32 {
+		ints := make([]uint32, len(v))
+		for i := range v {
+			ints[i] = uint32(v[i])
+		}
+		return p.WriteU32(x, ints)
+	}
+	floats := make([]float32, len(v))
+	for i := range v {
+		floats[i] = float32(v[i])
+	}
+	return p.Write(x, floats)
+}
+
+// checked is how many elements of each tensor are differentiated numerically.
+const checked = 48
+
+func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) {
+	ctx := context.Background()
+	dev := compute.Reference()
+	defer dev.Close()
+	r := record(dev, op, params, inputs)
+	p, err := r.tape.Compile(compute.Prune)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := r.write(p); err != nil {
+		t.Fatal(err)
+	}
+	loss := func() float64 {
+		if err := p.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for i, y := range p.Get64(r.y) {
+			sum += y * r.values[r.dy][i]
+		}
+		return sum
+	}
+	loss()
+	for _, x := range append(slices.Clone(r.x), r.params...) {
+		if x.DType() != compute.F32 {
+			continue
+		}
+		if err := p.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		got := p.Get64(r.tape.Grad(x))
+		at := p.Get64(x)
+		stride := max(1, len(at)/checked)
+		for i := 0; i < len(at); i += stride {
+			want := fd.Derivative(func(v float64) float64 {
+				moved := slices.Clone(at)
+				moved[i] = v
+				p.Set64(x, moved)
+				return loss()
+			}, at[i], &fd.Settings{Formula: fd.Central, Step: 1e-6})
+			p.Set64(x, at)
+			if off := math.Abs(got[i] - seed - want); !(off <= 1e-5+1e-3*math.Abs(want)) {
+				t.Errorf("gradient of %v [%d]: got %v, want %v by central differences", x, i, got[i]-seed, want)
+			}
+		}
+	}
+}
+
+func twice(t *testing.T, dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) {
+	ctx := context.Background()
+	r := record(dev, op, params, inputs)
+	p, err := r.tape.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := r.write(p); err != nil {
+		t.Fatal(err)
+	}
+	read := []*compute.Tensor{r.y}
+	for _, x := range append(slices.Clone(r.x), r.params...) {
+		if x.DType() == compute.F32 {
+			read = append(read, r.tape.Grad(x))
+		}
+	}
+	first := map[*compute.Tensor][]float32{}
+	for run := range 2 {
+		if err := p.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range read {
+			v := make([]float32, x.Len())
+			if x.DType() != compute.F32 {
+				continue
+			}
+			if err := p.Read(ctx, x, v); err != nil {
+				t.Fatal(err)
+			}
+			if run == 0 {
+				first[x] = v
+				continue
+			}
+			for i := range v {
+				if math.Float32bits(v[i]) != math.Float32bits(first[x][i]) {
+					t.Fatalf("%v [%d]: first run %v, second run %v", x, i, first[x][i], v[i])
+				}
+			}
+		}
+	}
+}

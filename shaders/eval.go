@@ -1,0 +1,102 @@
+package shaders
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strconv"
+)
+
+// literal matches WGSL integer literals with their suffix.
+var literal = regexp.MustCompile(`\b(\d+)[ui]\b`)
+
+// Eval evaluates an integer expression: literals (4, 4u), names, + - * / %, and
+// parentheses as in WGSL, ceil(a/b) for division rounded up, min(a, b) and
+// max(a, b). An unknown name, a division by zero or anything else is an error.
+func Eval(expr string, lookup func(name string) (int, bool)) (int, error) {
+	tree, err := parser.ParseExpr(literal.ReplaceAllString(expr, "$1"))
+	if err != nil {
+		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
+	}
+	v, err := eval(tree, lookup)
+	if err != nil {
+		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
+	}
+	return v, nil
+}
+
+func eval(e ast.Expr, lookup func(string) (int, bool)) (int, error) {
+	switch e := e.(type) {
+	case *ast.ParenExpr:
+		return eval(e.X, lookup)
+	case *ast.BasicLit:
+		if e.Kind == token.INT {
+			return strconv.Atoi(e.Value)
+		}
+	case *ast.Ident:
+		if v, ok := lookup(e.Name); ok {
+			return v, nil
+		}
+		return 0, fmt.Errorf("unknown name %s", e.Name)
+	case *ast.BinaryExpr:
+		return binary(e, lookup, false)
+	case *ast.CallExpr:
+		name, ok := e.Fun.(*ast.Ident)
+		if !ok {
+			break
+		}
+		if name.Name == "ceil" && len(e.Args) == 1 {
+			if q, ok := e.Args[0].(*ast.BinaryExpr); ok && q.Op == token.QUO {
+				return binary(q, lookup, true)
+			}
+		}
+		if (name.Name == "min" || name.Name == "max") && len(e.Args) == 2 {
+			a, err := eval(e.Args[0], lookup)
+			if err != nil {
+				return 0, err
+			}
+			b, err := eval(e.Args[1], lookup)
+			if err != nil {
+				return 0, err
+			}
+			if name.Name == "min" {
+				return min(a, b), nil
+			}
+			return max(a, b), nil
+		}
+	}
+	return 0, fmt.Errorf("not an integer expression")
+}
+
+func binary(e *ast.BinaryExpr, lookup func(string) (int, bool), up bool) (int, error) {
+	a, err := eval(e.X, lookup)
+	if err != nil {
+		return 0, err
+	}
+	b, err := eval(e.Y, lookup)
+	if err != nil {
+		return 0, err
+	}
+	switch e.Op {
+	case token.ADD:
+		return a + b, nil
+	case token.SUB:
+		return a - b, nil
+	case token.MUL:
+		return a * b, nil
+	case token.QUO, token.REM:
+		if b == 0 {
+			return 0, fmt.Errorf("division by zero")
+		}
+		if e.Op == token.REM {
+			return a % b, nil
+		}
+		if up {
+			return (a + b - 1) / b, nil
+		}
+		return a / b, nil
+	}
+	return 0, fmt.Errorf("operator %s is not known", e.Op)
+}

@@ -1,0 +1,17 @@
+// fill: y = value, element by element.
+// y is (n).
+
+struct Params { n: u32, value: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+
+const block: u32 = 64u;
+
+// invocations: n
+@compute @workgroup_size(block)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    y[i] = params.value;
+}

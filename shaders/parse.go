@@ -1,0 +1,265 @@
+package shaders
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+type span struct{ from, to int }
+
+// function is a function of the module; its span runs from the first attribute
+// (or fn) to the closing brace.
+type function struct {
+	name  string
+	span  span
+	uses  map[string]bool // identifiers in signature and body
+	entry bool
+}
+
+var (
+	constPattern    = regexp.MustCompile(`(?m)^const\s+(\w+)\s*(?::\s*([^=]+?))?\s*=\s*([^;]+);`)
+	structPattern   = regexp.MustCompile(`struct\s+Params\s*\{([^}]*)\}`)
+	fieldPattern    = regexp.MustCompile(`(\w+)\s*:\s*(\w+)`)
+	bindingPattern  = regexp.MustCompile(`@group\(\s*0\s*\)\s*@binding\(\s*(\d+)\s*\)\s*var<([^>]*)>\s*(\w+)\s*:\s*([^;]+);`)
+	functionPattern = regexp.MustCompile(`(?m)^((?:@\w+(?:\([^)]*\))?\s*)*)fn\s+(\w+)\s*\(`)
+	sizePattern     = regexp.MustCompile(`@workgroup_size\(([^)]*)\)`)
+	identPattern    = regexp.MustCompile(`[A-Za-z_]\w*`)
+	notePattern     = regexp.MustCompile(`^//\s*(invocations|workgroups|trips|flops):\s*(.+?)\s*$`)
+)
+
+// Parse reads the text of a shader. Module constants and functions start at the
+// beginning of a line. It returns an error where the text breaks the rules of
+// the package: params at binding 0, at most 8 storage buffers per entry point,
+// an invocations or workgroups line for each entry point.
+func Parse(name, text string) (*Shader, error) {
+	s := &Shader{Name: name, Text: text, code: blankComments(text)}
+	fail := func(format string, args ...any) (*Shader, error) {
+		return nil, fmt.Errorf("shaders: %s.wgsl: %s", name, fmt.Sprintf(format, args...))
+	}
+	for _, m := range constPattern.FindAllStringSubmatchIndex(s.code, -1) {
+		c := Const{Name: s.code[m[2]:m[3]], Value: strings.TrimSpace(s.code[m[6]:m[7]]), value: span{m[6], m[7]}}
+		if m[4] >= 0 {
+			c.Type = strings.TrimSpace(s.code[m[4]:m[5]])
+		}
+		s.Consts = append(s.Consts, c)
+	}
+	m := structPattern.FindStringSubmatch(s.code)
+	if m == nil {
+		return fail("no struct Params")
+	}
+	for _, f := range fieldPattern.FindAllStringSubmatch(m[1], -1) {
+		if !slices.Contains([]string{"u32", "i32", "f32"}, f[2]) {
+			return fail("Params.%s is %s, want u32, i32 or f32", f[1], f[2])
+		}
+		s.Params = append(s.Params, Field{f[1], f[2]})
+	}
+	for _, m := range bindingPattern.FindAllStringSubmatchIndex(s.code, -1) {
+		number, _ := strconv.Atoi(s.code[m[2]:m[3]])
+		space := strings.ReplaceAll(s.code[m[4]:m[5]], " ", "")
+		b := Binding{Number: number, Name: s.code[m[6]:m[7]], Type: strings.TrimSpace(s.code[m[8]:m[9]])}
+		switch space {
+		case "uniform":
+			b.Access = "uniform"
+		case "storage", "storage,read":
+			b.Access = "read"
+		case "storage,read_write":
+			b.Access = "read_write"
+		default:
+			return fail("binding %d (%s) has address space %q", number, b.Name, space)
+		}
+		if (number == 0) != (b.Access == "uniform" && b.Name == "params") {
+			return fail("binding %d is %s %s; binding 0, and no other, is the uniform params", number, b.Access, b.Name)
+		}
+		if number == 0 {
+			s.params = span{m[0], m[1]}
+		}
+		s.Bindings = append(s.Bindings, b)
+	}
+	sort.Slice(s.Bindings, func(i, j int) bool { return s.Bindings[i].Number < s.Bindings[j].Number })
+	if len(s.Bindings) == 0 || s.Bindings[0].Number != 0 {
+		return fail("no params at binding 0")
+	}
+	for _, m := range functionPattern.FindAllStringSubmatchIndex(s.code, -1) {
+		end := closing(s.code, m[1])
+		if end < 0 {
+			return fail("function %s has no closing brace", s.code[m[4]:m[5]])
+		}
+		attributes := ""
+		if m[2] >= 0 {
+			attributes = s.code[m[2]:m[3]]
+		}
+		f := function{name: s.code[m[4]:m[5]], span: span{m[0], end}, uses: map[string]bool{}}
+		for _, id := range identPattern.FindAllString(s.code[m[0]:end], -1) {
+			f.uses[id] = true
+		}
+		f.entry = strings.Contains(attributes, "@compute")
+		s.functions = append(s.functions, f)
+	}
+	for _, f := range s.functions {
+		if !f.entry {
+			continue
+		}
+		e, err := s.readEntry(f)
+		if err != nil {
+			return fail("%s: %v", f.name, err)
+		}
+		s.Entries = append(s.Entries, e)
+	}
+	if len(s.Entries) == 0 {
+		return fail("no @compute entry point")
+	}
+	return s, nil
+}
+
+func (s *Shader) readEntry(f function) (Entry, error) {
+	e := Entry{Name: f.name, Workgroup: [3]int{1, 1, 1}}
+	size := sizePattern.FindStringSubmatch(s.code[f.span.from:f.span.to])
+	if size == nil {
+		return e, fmt.Errorf("no @workgroup_size")
+	}
+	for i, x := range strings.Split(size[1], ",") {
+		v, err := Eval(x, s.lookup)
+		if err != nil || i > 2 || v < 1 {
+			return e, fmt.Errorf("workgroup size %q: %v", x, err)
+		}
+		e.Workgroup[i] = v
+	}
+	uses := s.reach(f.name)
+	for _, b := range s.Bindings[1:] {
+		if uses[b.Name] {
+			e.Bindings = append(e.Bindings, b)
+		}
+	}
+	if len(e.Bindings) > 8 {
+		return e, fmt.Errorf("%d storage buffers, want at most 8", len(e.Bindings))
+	}
+	for _, c := range s.Consts {
+		if uses[c.Name] {
+			e.Consts = append(e.Consts, c.Name)
+		}
+	}
+	lines := strings.Split(strings.TrimRight(s.Text[:f.span.from], "\n"), "\n")
+	for i := len(lines) - 1; i >= 0 && strings.HasPrefix(lines[i], "//"); i-- {
+		m := notePattern.FindStringSubmatch(lines[i])
+		if m == nil {
+			continue
+		}
+		switch m[1] {
+		case "trips":
+			e.Trips = m[2]
+		case "flops":
+			e.Flops = m[2]
+		default:
+			e.Size, e.Groups = splitTop(m[2]), m[1] == "workgroups"
+		}
+	}
+	if len(e.Size) < 1 || len(e.Size) > 3 {
+		return e, fmt.Errorf("want a line \"// invocations: x[, y[, z]]\" or \"// workgroups: ...\" above it")
+	}
+	return e, nil
+}
+
+// lookup gives the module's integer constants to Eval.
+func (s *Shader) lookup(name string) (int, bool) {
+	text, ok := s.Const(name)
+	if !ok {
+		return 0, false
+	}
+	v, err := Eval(text, s.lookup)
+	return v, err == nil
+}
+
+// reach collects the identifiers that a function uses, itself, through the
+// functions it calls, and through the constants' values.
+func (s *Shader) reach(name string) map[string]bool {
+	all, done := map[string]bool{}, map[string]bool{}
+	var visit func(string)
+	visit = func(name string) {
+		if done[name] {
+			return
+		}
+		done[name] = true
+		for _, f := range s.functions {
+			if f.name == name {
+				for id := range f.uses {
+					all[id] = true
+					visit(id)
+				}
+			}
+		}
+		if value, ok := s.Const(name); ok {
+			for _, id := range identPattern.FindAllString(value, -1) {
+				all[id] = true
+				visit(id)
+			}
+		}
+	}
+	visit(name)
+	return all
+}
+
+// blankComments replaces line and block comments by spaces.
+func blankComments(text string) string {
+	b := []byte(text)
+	for i := 0; i+1 < len(b); i++ {
+		if b[i] == '/' && b[i+1] == '/' {
+			for i < len(b) && b[i] != '\n' {
+				b[i] = ' '
+				i++
+			}
+		} else if b[i] == '/' && b[i+1] == '*' {
+			for ; i < len(b); i++ {
+				if b[i] == '*' && i+1 < len(b) && b[i+1] == '/' {
+					b[i], b[i+1] = ' ', ' '
+					break
+				}
+				if b[i] != '\n' {
+					b[i] = ' '
+				}
+			}
+		}
+	}
+	return string(b)
+}
+
+// closing returns the offset after the brace that closes the first one at or
+// after from, or -1.
+func closing(code string, from int) int {
+	depth := 0
+	for i := from; i < len(code); i++ {
+		switch code[i] {
+		case '{':
+			depth++
+		case '}':
+			depth--
+			if depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// splitTop splits at the commas outside parentheses.
+func splitTop(list string) []string {
+	var parts []string
+	depth, from := 0, 0
+	for i, r := range list {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				parts = append(parts, strings.TrimSpace(list[from:i]))
+				from = i + 1
+			}
+		}
+	}
+	return append(parts, strings.TrimSpace(list[from:]))
+}

@@ -1,0 +1,118 @@
+// Package shaders holds the WGSL and what Go must know of it: one file per
+// operation, each complete and valid on its own. Load reads a file's entry
+// points, workgroup sizes, bindings, constants and parameters from the text, so
+// that Go never repeats them; Specialize writes the text that goes to a driver.
+//
+// Comment lines above an entry point are read too, as expressions over
+// the fields of Params and the constants of the file:
+//
+//	// invocations: ceil(n/4)       how many invocations run, in x, y and z
+//	// workgroups: rows             or how many workgroups
+//	// trips: k                     the most loop iterations of one invocation, nested ones multiplied
+//	// flops: 2*m*n*k               floating-point operations of the whole dispatch
+//
+// A single invocations or workgroups expression is a one-dimensional grid: where
+// it exceeds the workgroups that one dimension allows it is folded into y, and
+// the shader's index is (id.y*groups.x*block + id.x) or (wid.y*groups.x + wid.x).
+package shaders
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+)
+
+//go:embed *.wgsl
+var files embed.FS
+
+// Shader is one WGSL file, read.
+type Shader struct {
+	Name     string    // file name without .wgsl
+	Text     string    // the file
+	Consts   []Const   // module constants, in order
+	Params   []Field   // fields of struct Params, in order
+	Bindings []Binding // group 0, by binding number; 0 is the params
+	Entries  []Entry   // compute entry points, in order
+
+	code      string // Text with comments blanked, same offsets
+	functions []function
+	params    span // the params variable's declaration
+}
+
+// Const is a module constant: "const Name: Type = Value;".
+type Const struct {
+	Name, Type, Value string
+
+	value span
+}
+
+// Field is a field of struct Params.
+type Field struct{ Name, Type string }
+
+// Binding is a variable of group 0.
+type Binding struct {
+	Number int
+	Name   string
+	Access string // uniform, read or read_write
+	Type   string // array<f32>, array<vec4<f32>>, array<u32> ...
+}
+
+// Unsigned reports whether the binding's elements are u32.
+func (b Binding) Unsigned() bool { return strings.Contains(b.Type, "u32") }
+
+// Entry is a compute entry point.
+type Entry struct {
+	Name      string
+	Workgroup [3]int    // workgroup size
+	Bindings  []Binding // the storage bindings it uses, by number
+	Consts    []string  // the module constants it uses, by name
+	Size      []string  // invocations or workgroups in x, y, z: one to three expressions
+	Groups    bool      // Size counts workgroups, not invocations
+	Trips     string    // expression of the most loop iterations of an invocation; "" is none
+	Flops     string    // expression of the floating-point operations of a dispatch; "" is one per invocation
+}
+
+// Load reads one of Pumice's own shaders by name, without the .wgsl.
+func Load(name string) (*Shader, error) { return LoadFS(files, name) }
+
+// LoadFS reads name.wgsl from the root of fsys.
+func LoadFS(fsys fs.FS, name string) (*Shader, error) {
+	text, err := fs.ReadFile(fsys, name+".wgsl")
+	if err != nil {
+		return nil, fmt.Errorf("shaders: Load: %w", err)
+	}
+	return Parse(name, string(text))
+}
+
+// Names lists Pumice's own shaders, sorted.
+func Names() []string {
+	found, _ := fs.Glob(files, "*.wgsl")
+	for i, f := range found {
+		found[i] = strings.TrimSuffix(path.Base(f), ".wgsl")
+	}
+	sort.Strings(found)
+	return found
+}
+
+// Entry returns the entry point called name.
+func (s *Shader) Entry(name string) (Entry, bool) {
+	for _, e := range s.Entries {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Const returns the text of the constant called name.
+func (s *Shader) Const(name string) (string, bool) {
+	for _, c := range s.Consts {
+		if c.Name == name {
+			return c.Value, true
+		}
+	}
+	return "", false
+}
