@@ -93,8 +93,10 @@ func Parse(name, text string) (*Shader, error) {
 			attributes = s.code[m[2]:m[3]]
 		}
 		f := function{name: s.code[m[4]:m[5]], span: span{m[0], end}, uses: map[string]bool{}}
-		for _, id := range identPattern.FindAllString(s.code[m[0]:end], -1) {
-			f.uses[id] = true
+		for _, at := range identPattern.FindAllStringIndex(s.code[m[0]:end], -1) {
+			if from := m[0] + at[0]; from == 0 || s.code[from-1] != '.' { // not a field
+				f.uses[s.code[from:m[0]+at[1]]] = true
+			}
 		}
 		f.entry = strings.Contains(attributes, "@compute")
 		s.functions = append(s.functions, f)
