@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"no dtype", File{Tensors: map[string]Tensor{"w": {}}}, `tensor "w": dtype ""`},
 		{"negative", File{Tensors: map[string]Tensor{"w": {F32, []int{-1, -1}, make([]byte, 4)}}}, `tensor "w": shape [-1 -1]`},
 		{"overflow", File{Tensors: map[string]Tensor{"w": {U8, []int{1 << 30, 1 << 30, 1 << 30}, nil}}}, `tensor "w": shape [`},
+		{"overflow before 0", File{Tensors: map[string]Tensor{"w": {U8, []int{math.MaxInt, 2, 0}, nil}}}, `tensor "w": shape [`},
 		{"reserved", File{Tensors: map[string]Tensor{"__metadata__": {U8, []int{0}, nil}}}, `"__metadata__"`},
 		{"name", File{Tensors: map[string]Tensor{"\xff": {U8, []int{0}, nil}}}, `tensor "\xff": want a name in UTF-8`},
 		{"key", File{Metadata: map[string]string{"\xff": ""}}, `metadata "\xff"`},
