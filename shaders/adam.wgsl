@@ -1,0 +1,43 @@
+// adam: m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w = w - rate (m/q1) / (sqrt(v/q2) + eps), q = 1 - b^step.
+// w, dw, m, v are (n), rate is (1), q is (2). Decay adds to g, or shrinks w where it is decoupled (AdamW).
+
+struct Params { n: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, eps: f32, decay: f32, decoupled: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dw: array<f32>;
+@group(0) @binding(2) var<storage, read> rate: array<f32>;
+@group(0) @binding(3) var<storage, read> q: array<f32>;
+@group(0) @binding(4) var<storage, read_write> w: array<f32>;
+@group(0) @binding(5) var<storage, read_write> m: array<f32>;
+@group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(7) var<storage, read_write> next: array<f32>;
+
+const block: u32 = 64u;
+
+// invocations: n
+// flops: 15*n
+@compute @workgroup_size(block)
+fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    var x = w[i];
+    var g = dw[i];
+    if params.decoupled != 0u {
+        x = x - rate[0] * params.decay * x;
+    } else {
+        g = g + params.decay * x;
+    }
+    let m1 = params.beta1 * m[i] + params.rest1 * g;
+    let v1 = params.beta2 * v[i] + params.rest2 * g * g;
+    m[i] = m1;
+    v[i] = v1;
+    w[i] = x - rate[0] * (m1 / q[0]) / (sqrt(v1 / q[1]) + params.eps);
+}
+
+// correct: next = 1 - b^(step+1) from 1 - b^step, without cancellation.
+// invocations: 1
+@compute @workgroup_size(1)
+fn correct() {
+    next[0] = next[0] * params.beta1 + params.rest1;
+    next[1] = next[1] * params.beta2 + params.rest2;
+}

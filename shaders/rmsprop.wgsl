@@ -1,0 +1,27 @@
+// rmsprop: g = dw + decay w; s = alpha s + (1-alpha) g^2; v = momentum v + g / (sqrt(s) + eps); w = w - rate v.
+// w, dw, s, v are (n), rate is (1).
+
+struct Params { n: u32, alpha: f32, rest: f32, eps: f32, momentum: f32, decay: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dw: array<f32>;
+@group(0) @binding(2) var<storage, read> rate: array<f32>;
+@group(0) @binding(3) var<storage, read_write> w: array<f32>;
+@group(0) @binding(4) var<storage, read_write> s: array<f32>;
+@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+
+const block: u32 = 64u;
+
+// invocations: n
+// flops: 12*n
+@compute @workgroup_size(block)
+fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    let g = dw[i] + params.decay * w[i];
+    let s1 = params.alpha * s[i] + params.rest * g * g;
+    let v1 = params.momentum * v[i] + g / (sqrt(s1) + params.eps);
+    s[i] = s1;
+    v[i] = v1;
+    w[i] = w[i] - rate[0] * v1;
+}

@@ -1,0 +1,26 @@
+// sgd: g = dw + decay w; v = momentum v + g; w = w - rate (g + momentum v) with Nesterov, else w - rate v.
+// w, dw, v are (n), rate is (1).
+
+struct Params { n: u32, momentum: f32, decay: f32, nesterov: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dw: array<f32>;
+@group(0) @binding(2) var<storage, read> rate: array<f32>;
+@group(0) @binding(3) var<storage, read_write> w: array<f32>;
+@group(0) @binding(4) var<storage, read_write> v: array<f32>;
+
+const block: u32 = 64u;
+
+// invocations: n
+// flops: 7*n
+@compute @workgroup_size(block)
+fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    let g = dw[i] + params.decay * w[i];
+    let next = params.momentum * v[i] + g;
+    v[i] = next;
+    var d = next;
+    if params.nesterov != 0u { d = g + params.momentum * next; }
+    w[i] = w[i] - rate[0] * d;
+}

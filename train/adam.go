@@ -1,0 +1,106 @@
+package train
+
+import (
+	"math"
+
+	"github.com/pumice-ml/pumice/compute"
+)
+
+// Adam is the optimizer of Kingma and Ba (2015), as in PyTorch: Decay adds
+// Decay*w to the gradient.
+type Adam struct {
+	LR    float64 // default 0.001
+	Beta1 float64 // default 0.9
+	Beta2 float64 // default 0.999
+	Eps   float64 // default 1e-8
+	Decay float64 // weight decay
+}
+
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter 2019): w
+// shrinks by LR*Decay before the update.
+type AdamW struct {
+	LR    float64 // default 0.001
+	Beta1 float64 // default 0.9
+	Beta2 float64 // default 0.999
+	Eps   float64 // default 1e-8
+	Decay float64 // weight decay; default 0.01, negative for none
+}
+
+// LearningRate is LR or its default.
+func (o *Adam) LearningRate() float64 { return orElse(o.LR, 0.001) }
+
+// LearningRate is LR or its default.
+func (o *AdamW) LearningRate() float64 { return orElse(o.LR, 0.001) }
+
+// Update records one dispatch per parameter and one for the bias corrections.
+func (o *Adam) Update(t *compute.Tape, s *State) { o.record(t, s, 0) }
+
+// Update records one dispatch per parameter and one for the bias corrections.
+func (o *AdamW) Update(t *compute.Tape, s *State) {
+	a := Adam{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, Decay: max(orElse(o.Decay, 0.01), 0)}
+	a.record(t, s, 1)
+}
+
+func (o *Adam) record(t *compute.Tape, s *State, decoupled uint32) {
+	b1, b2 := orElse(o.Beta1, 0.9), orElse(o.Beta2, 0.999)
+	p := adamParams{
+		Beta1: float32(b1), Rest1: float32(1 - b1), Beta2: float32(b2), Rest2: float32(1 - b2),
+		Eps: float32(orElse(o.Eps, 1e-8)), Decay: float32(o.Decay), Decoupled: decoupled,
+	}
+	rate, q := t.Param(s.Rate), t.Param(s.Slot("correction", 2))
+	adamCorrect.Run(p, q)
+	s.each(t, func(name string, w, dw *compute.Tensor) {
+		p.N = uint32(w.Len())
+		adamStep.Run(p, dw, rate, q, w, t.Param(s.Slot("mean."+name, w.Shape()...)), t.Param(s.Slot("square."+name, w.Shape()...)))
+	})
+}
+
+type adamParams struct {
+	N                                      uint32
+	Beta1, Rest1, Beta2, Rest2, Eps, Decay float32
+	Decoupled                              uint32
+}
+
+var adamCorrect = compute.NewKernel("adam.correct", func(p adamParams, b [][]float64) {
+	q := b[0]
+	q[0] = q[0]*float64(p.Beta1) + float64(p.Rest1)
+	q[1] = q[1]*float64(p.Beta2) + float64(p.Rest2)
+}, compute.Dot(2))
+
+var adamStep = compute.NewKernel("adam.step", func(p adamParams, b [][]float64) {
+	dw, rate, q, w, m, v := b[0], b[1][0], b[2], b[3], b[4], b[5]
+	for i := range w {
+		g := dw[i]
+		if p.Decoupled != 0 {
+			w[i] -= rate * float64(p.Decay) * w[i]
+		} else {
+			g += float64(p.Decay) * w[i]
+		}
+		m[i] = float64(p.Beta1)*m[i] + float64(p.Rest1)*g
+		v[i] = float64(p.Beta2)*v[i] + float64(p.Rest2)*g*g
+		w[i] -= rate * (m[i] / q[0]) / (math.Sqrt(v[i]/q[1]) + float64(p.Eps))
+	}
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	// g has 2 roundings, m 2 more on each term, v 6 of g^2 and its sum, all
+	// terms positive. The update is a quotient: divisions are off by 2.5 ULP (5u)
+	// each and the root by 2.5 ULP after half the error of its argument: under
+	// 30u of it altogether, beside what m is off by. The decay of w has 4.
+	p := r.Params.(adamParams)
+	dw, rate, q, w, m := r.In[0], r.In[1][0], r.In[2], r.In[3], r.In[4]
+	boundW, boundM, boundV := make([]float64, len(w)), make([]float64, len(w)), make([]float64, len(w))
+	for i := range w {
+		g := math.Abs(dw[i])
+		if p.Decoupled == 0 {
+			g += math.Abs(float64(p.Decay) * w[i])
+		}
+		boundM[i] = compute.Gamma(5)*(math.Abs(float64(p.Beta1)*m[i])+float64(p.Rest1)*g) + 4*smallest
+		boundV[i] = compute.Gamma(8)*(math.Abs(float64(p.Beta2)*r.In[5][i])+float64(p.Rest2)*g*g) + 4*smallest
+		below := q[0] * (math.Sqrt(r.Want[5][i]/q[1]) + float64(p.Eps))
+		// what v is off by moves its root by at most the root of that
+		root := math.Sqrt(boundV[i]/q[1]) / (math.Sqrt(r.Want[5][i]/q[1]) + float64(p.Eps))
+		root = min(root, boundV[i]/max(r.Want[5][i], smallest))
+		off := math.Abs(rate) / below * (boundM[i] + math.Abs(r.Want[4][i])*(30*roundoff+root))
+		boundW[i] = updateBound(w[i], r.Want[3][i], off) + 4*roundoff*math.Abs(rate*float64(p.Decay)*w[i])
+	}
+	return [][]float64{nil, nil, nil, boundW, boundM, boundV}
+}))
