@@ -15,8 +15,8 @@ struct Params { set: u32, size: u32, batch: u32, steps: u32, first: u32, bits: u
 
 const block: u32 = 64u;
 
-// round is one word of pcg4d (Jarzynski and Olano 2020) of the key and a half.
-fn round(seed: u32, epoch: u32, turn: u32, half: u32) -> u32 {
+// scramble is one word of pcg4d (Jarzynski and Olano 2020) of the key and a half.
+fn scramble(seed: u32, epoch: u32, turn: u32, half: u32) -> u32 {
     var v = vec4<u32>(seed, epoch, turn, half) * 1664525u + 1013904223u;
     v.x += v.y * v.w;
     v.y += v.z * v.x;
@@ -36,7 +36,7 @@ fn permute(i: u32, seed: u32, epoch: u32) -> u32 {
         var left = k >> params.bits;
         var right = k & mask;
         for (var turn = 0u; turn < 4u; turn++) {
-            let swap = left ^ (round(seed, epoch, turn, right) & mask);
+            let swap = left ^ (scramble(seed, epoch, turn, right) & mask);
             left = right;
             right = swap;
         }

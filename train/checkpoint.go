@@ -1,0 +1,219 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/safetensors"
+)
+
+// checkpointFormat names the layout of a checkpoint's metadata and tensors: the
+// model's parameters under their own names, the optimizer's state under
+// "optimizer.", the clock and the sums of the epoch under "train.".
+const checkpointFormat = "pumice.checkpoint.1"
+
+// arrays are everything that a run must remember, by name.
+func (r *run) arrays() map[string]*compute.Param {
+	all := map[string]*compute.Param{
+		"train.clock": r.clock, "train.counts": r.sums.counts, "train.total": r.sums.total, "train.rate": r.state.Rate,
+	}
+	for name, p := range layers.Params(r.Model) {
+		all[name] = p
+	}
+	for name, p := range r.state.extra {
+		all["optimizer."+name] = p
+	}
+	return all
+}
+
+// save writes the checkpoint, if the loop has one, whether or not the context is
+// cancelled.
+func (r *run) save(ctx context.Context) error {
+	if r.Checkpoint == "" {
+		return nil
+	}
+	all := r.arrays()
+	list := make([]*compute.Param, 0, len(all))
+	for _, p := range all {
+		list = append(list, p)
+	}
+	if err := r.dev.Download(context.WithoutCancel(ctx), list...); err != nil {
+		return fmt.Errorf("train: checkpoint %s: %w", r.Checkpoint, err)
+	}
+	history, err := json.Marshal(r.history)
+	if err != nil {
+		return fmt.Errorf("train: checkpoint %s: %w", r.Checkpoint, err)
+	}
+	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{
+		"format": checkpointFormat, "step": strconv.Itoa(r.step), "seed": strconv.FormatUint(uint64(r.Seed), 10),
+		"batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps), "optimizer": fmt.Sprintf("%T", r.Optimizer),
+		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history),
+	}}
+	for k, v := range r.Notes {
+		f.Metadata["note."+k] = v
+	}
+	for name, p := range all {
+		if p.Ints != nil {
+			f.Tensors[name] = safetensors.FromUint32(p.Shape, p.Ints)
+		} else {
+			f.Tensors[name] = safetensors.FromFloat32(p.Shape, p.Data)
+		}
+	}
+	f.Seal()
+	if err := safetensors.WriteFile(r.Checkpoint, f); err != nil {
+		return fmt.Errorf("train: checkpoint: %w", err)
+	}
+	r.saved = time.Now()
+	return nil
+}
+
+// restore takes everything from the checkpoint, or nothing.
+func (r *run) restore() error {
+	f, err := readCheckpoint(r.Checkpoint)
+	if err != nil {
+		return err
+	}
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("train: checkpoint %s: %s", r.Checkpoint, fmt.Sprintf(format, args...))
+	}
+	for _, c := range []struct{ name, want string }{
+		{"seed", strconv.FormatUint(uint64(r.Seed), 10)}, {"batch", strconv.Itoa(r.Batch)},
+		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"optimizer", fmt.Sprintf("%T", r.Optimizer)},
+	} {
+		if f.Metadata[c.name] != c.want {
+			return fail("%s is %s, this run's is %s", strings.ReplaceAll(c.name, "_", " "), f.Metadata[c.name], c.want)
+		}
+	}
+	for k, v := range r.Notes {
+		if got := f.Metadata["note."+k]; got != v {
+			return fail("%s is %q, this run's is %q", k, got, v)
+		}
+	}
+	var history History
+	if err := json.Unmarshal([]byte(f.Metadata["history"]), &history); err != nil {
+		return fail("history: %v", err)
+	}
+	step, err := strconv.Atoi(f.Metadata["step"])
+	if err != nil || step < 0 || len(history) > step/r.steps {
+		return fail("step %q after %d epochs of %d steps", f.Metadata["step"], len(history), r.steps)
+	}
+	spent, err := strconv.ParseFloat(f.Metadata["epoch_seconds"], 64)
+	if err != nil {
+		return fail("epoch seconds: %v", err)
+	}
+	rate := r.state.Rate.Data[0]
+	if err := setArrays(r.Checkpoint, f, r.arrays(), true); err != nil {
+		return err
+	}
+	if got := r.state.Rate.Data[0]; got != rate {
+		return fail("learning rate is %v, this run's is %v", got, rate)
+	}
+	r.step, r.history, r.spent = step, history, spent
+	all := r.arrays()
+	for _, p := range all {
+		if err := r.dev.Upload(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readCheckpoint reads a checkpoint and checks its format and checksum.
+func readCheckpoint(path string) (*safetensors.File, error) {
+	f, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("train: checkpoint: %w", err)
+	}
+	if got := f.Metadata["format"]; got != checkpointFormat {
+		return nil, fmt.Errorf("train: checkpoint %s: format is %q, want %q", path, got, checkpointFormat)
+	}
+	if err := f.CheckSeal(); err != nil {
+		return nil, fmt.Errorf("train: checkpoint %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// setArrays copies tensors of the file to the arrays of the same names. Unless
+// every name, shape and type fits, nothing is changed.
+func setArrays(path string, f *safetensors.File, arrays map[string]*compute.Param, all bool) error {
+	var wrong []string
+	for name, p := range arrays {
+		t, ok := f.Tensors[name]
+		dtype := safetensors.DType("F32")
+		if p.Ints != nil {
+			dtype = "U32"
+		}
+		switch {
+		case !ok:
+			wrong = append(wrong, fmt.Sprintf("%s is missing, want %s%v", name, dtype, p.Shape))
+		case t.DType != dtype || !slices.Equal(t.Shape, p.Shape):
+			wrong = append(wrong, fmt.Sprintf("%s is %s%v, want %s%v", name, t.DType, t.Shape, dtype, p.Shape))
+		}
+	}
+	for name := range f.Tensors {
+		state := strings.HasPrefix(name, "optimizer.") || strings.HasPrefix(name, "train.")
+		if _, ok := arrays[name]; !ok && (all || !state) {
+			wrong = append(wrong, fmt.Sprintf("%s is not part of this model", name))
+		}
+	}
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return fmt.Errorf("train: checkpoint %s does not fit: %s", path, strings.Join(wrong, "; "))
+	}
+	for name, p := range arrays {
+		t := f.Tensors[name]
+		var err error
+		if p.Ints != nil {
+			var v []uint32
+			v, err = t.Uint32()
+			copy(p.Ints, v)
+		} else {
+			var v []float32
+			v, err = t.Float32()
+			copy(p.Data, v)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("train: checkpoint %s: %s", path, name), err)
+		}
+	}
+	return nil
+}
+
+// Notes returns what the loop that wrote a checkpoint had in Loop.Notes.
+func Notes(path string) (map[string]string, error) {
+	f, err := readCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	notes := map[string]string{}
+	for k, v := range f.Metadata {
+		if name, ok := strings.CutPrefix(k, "note."); ok {
+			notes[name] = v
+		}
+	}
+	return notes, nil
+}
+
+// LoadModel sets the parameters of a model from a checkpoint. Every parameter
+// must be there with its shape, and nothing but the trainer's own state may be
+// there besides; otherwise the error names what does not fit and the model is
+// unchanged.
+func LoadModel(path string, model layers.Layer) error {
+	f, err := readCheckpoint(path)
+	if err != nil {
+		return err
+	}
+	arrays := map[string]*compute.Param{}
+	for name, p := range layers.Params(model) {
+		arrays[name] = p
+	}
+	return setArrays(path, f, arrays, false)
+}

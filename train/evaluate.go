@@ -1,0 +1,84 @@
+package train
+
+import (
+	"context"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+// evalBatch is the number of images an evaluation runs at once.
+const evalBatch = 250
+
+// Evaluator measures a model on a set that it holds in device memory. Close
+// frees the set and the programs.
+type Evaluator struct {
+	dev      *compute.Device
+	set      *resident
+	clock    *compute.Param
+	sums     *metrics
+	programs []*compute.Program // full batches, and the rest where there is one
+	full     int
+}
+
+// NewEvaluator compiles the evaluation of the model on the set. The model's
+// parameters are those on the device.
+func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set *data.Set) (*Evaluator, error) {
+	if err := set.Check(); err != nil {
+		return nil, err
+	}
+	e := &Evaluator{dev: dev, set: newResident(set), clock: compute.NewParamU32("evaluate.clock", 2), sums: newMetrics()}
+	batch := min(evalBatch, set.Len())
+	e.full = set.Len() / batch
+	parts := []struct{ first, batch, steps int }{{0, batch, e.full}}
+	if rest := set.Len() % batch; rest > 0 {
+		parts = append(parts, struct{ first, batch, steps int }{e.full * batch, rest, 1})
+	}
+	for _, part := range parts {
+		t := compute.NewTape(dev)
+		x, y := e.set.record(t, e.clock, part.first, part.batch, part.steps, false)
+		logits := model.Forward(t, x)
+		e.sums.record(t, loss.Loss(t, logits, y), logits, y)
+		clockTick.Run(clockParams{1}, t.Param(e.clock))
+		p, err := t.Compile()
+		if err != nil {
+			e.Close()
+			return nil, err
+		}
+		e.programs = append(e.programs, p)
+	}
+	return e, nil
+}
+
+// Run returns the mean loss and the accuracy of the model as it is now.
+func (e *Evaluator) Run(ctx context.Context) (loss, accuracy float64, err error) {
+	clear(e.clock.Ints)
+	if err := e.dev.Upload(e.clock); err != nil {
+		return 0, 0, err
+	}
+	if err := e.sums.reset(e.dev); err != nil {
+		return 0, 0, err
+	}
+	for i, p := range e.programs {
+		times := 1
+		if i == 0 {
+			times = e.full
+		}
+		for range times {
+			if err := p.Run(ctx); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	loss, accuracy, _, err = e.sums.read(ctx, e.dev)
+	return loss, accuracy, err
+}
+
+// Close frees what the evaluator holds on the device.
+func (e *Evaluator) Close() {
+	for _, p := range e.programs {
+		p.Close()
+	}
+	e.dev.Forget(e.set.pixels, e.set.labels, e.clock, e.sums.counts, e.sums.total)
+}

@@ -1,0 +1,261 @@
+// Package train trains models: optimizers, the loop, metrics and checkpoints.
+// Weights, gradients and optimizer state stay on the device from the first step
+// to the last; a step moves nothing between host and device.
+//
+//	fit := train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{LR: 1e-3}, Batch: 128, Epochs: 3}
+//	history, err := fit.Run(ctx, dev, trainSet, testSet)
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+// Loop trains a classifier on images held in device memory. Each epoch shuffles
+// the set anew on the device and leaves out the last, incomplete batch.
+type Loop struct {
+	Model     layers.Layer
+	Loss      layers.Loss
+	Optimizer Optimizer
+	Batch     int // images of a step; default 128
+	Epochs    int // default 3
+	Seed      uint32
+
+	// Checkpoint is the file that Run writes before the first step, after every
+	// epoch, every Interval, and when the context is cancelled; "" writes none.
+	Checkpoint string
+	// Interval is the time between checkpoints within an epoch; default 10 s.
+	Interval time.Duration
+	// Resume goes on from Checkpoint. The final weights are bit-equal to those of
+	// a run that was never interrupted.
+	Resume bool
+	// Notes are kept in the checkpoint's metadata.
+	Notes map[string]string
+	// Progress is called several times a second and after each epoch.
+	Progress func(Progress)
+}
+
+// Progress is where a run stands. Loss and Accuracy are those of the epoch so
+// far, on the training set.
+type Progress struct {
+	Epoch, Epochs  int // counted from 1
+	Step, Steps    int // of the epoch
+	Images         int // of the epoch so far
+	Loss, Accuracy float64
+	Finished       *Epoch // set once, after the epoch
+}
+
+// Epoch is one line of a history.
+type Epoch struct {
+	Epoch           int     `json:"epoch"` // counted from 1
+	Loss            float64 `json:"loss"`  // mean training loss
+	TrainAccuracy   float64 `json:"train_accuracy"`
+	TestLoss        float64 `json:"test_loss"`
+	TestAccuracy    float64 `json:"test_accuracy"`
+	Seconds         float64 `json:"seconds"` // of training, without the evaluation
+	ImagesPerSecond float64 `json:"images_per_second"`
+}
+
+// History is what a run measured, epoch by epoch.
+type History []Epoch
+
+// ErrInterrupted says that the context was cancelled; where the loop has a
+// checkpoint it was written, and Resume goes on from it.
+var ErrInterrupted = errors.New("training interrupted")
+
+// run is a loop in progress.
+type run struct {
+	*Loop
+	dev     *compute.Device
+	state   *State
+	clock   *compute.Param
+	sums    *metrics
+	program *compute.Program
+	steps   int // of an epoch
+	step    int // of the whole run
+	history History
+	spent   float64 // seconds of the current epoch so far
+	saved   time.Time
+}
+
+// Run trains until the last epoch or until the context is cancelled; then the
+// error wraps ErrInterrupted. Errors of a set, a checkpoint or a device come
+// before the first step where they can.
+func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, testSet *data.Set) (History, error) {
+	r, err := l.prepare(dev, trainSet)
+	if err != nil {
+		return nil, err
+	}
+	tested, err := NewEvaluator(dev, l.Model, l.Loss, testSet)
+	if err != nil {
+		return nil, err
+	}
+	defer tested.Close()
+	train := newResident(trainSet)
+	defer dev.Forget(train.pixels, train.labels, r.clock, r.sums.counts, r.sums.total, r.state.Rate)
+	defer func() { dev.Forget(r.state.slots()...) }()
+	if err := r.compile(train); err != nil {
+		return nil, err
+	}
+	defer r.program.Close()
+	if l.Resume {
+		if err := r.restore(); err != nil {
+			return nil, err
+		}
+	} else if err := r.save(ctx); err != nil {
+		return nil, err
+	}
+	for r.step < r.steps*l.Epochs || len(r.history) < r.step/r.steps {
+		if err := r.epoch(ctx, tested); err != nil {
+			return r.history, err
+		}
+	}
+	return r.history, dev.Download(context.WithoutCancel(ctx), r.params()...)
+}
+
+func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
+	if l.Batch == 0 {
+		l.Batch = 128
+	}
+	if l.Epochs == 0 {
+		l.Epochs = 3
+	}
+	if l.Interval == 0 {
+		l.Interval = 10 * time.Second
+	}
+	rate := l.Optimizer.LearningRate()
+	switch {
+	case l.Batch < 1 || l.Batch > set.Len():
+		return nil, fmt.Errorf("train: batch of %d images, want 1 to %d, the size of the set %s", l.Batch, set.Len(), set.Name)
+	case l.Epochs < 1:
+		return nil, fmt.Errorf("train: %d epochs, want 1 or more", l.Epochs)
+	case math.IsNaN(rate) || math.IsInf(rate, 0) || rate <= 0:
+		return nil, fmt.Errorf("train: learning rate %v, want a positive number", rate)
+	}
+	if err := set.Check(); err != nil {
+		return nil, err
+	}
+	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now()}
+	r.clock = compute.NewParamU32("train.clock", 2)
+	r.clock.Ints[1] = l.Seed
+	r.state = &State{Rate: compute.NewParam("train.rate", 1)}
+	r.state.Rate.Data[0] = float32(rate)
+	for name, p := range layers.Params(l.Model) {
+		if !p.Frozen {
+			r.state.Names, r.state.Params = append(r.state.Names, name), append(r.state.Params, p)
+		}
+	}
+	return r, dev.Upload(r.params()...)
+}
+
+// compile records the whole step on one tape.
+func (r *run) compile(set *resident) (err error) {
+	t := compute.NewTape(r.dev)
+	t.Training, t.Clock = true, r.clock
+	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
+	logits := r.Model.Forward(t, x)
+	loss := r.Loss.Loss(t, logits, y)
+	r.sums.record(t, loss, logits, y)
+	t.Backward(loss)
+	r.Optimizer.Update(t, r.state)
+	clockTick.Run(clockParams{1}, t.Param(r.clock))
+	r.program, err = t.Compile()
+	return err
+}
+
+// epoch trains from the current step to the end of its epoch.
+func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
+	if r.step%r.steps == 0 && r.step/r.steps == len(r.history) {
+		if err := r.sums.reset(r.dev); err != nil {
+			return err
+		}
+		r.spent = 0
+	}
+	number := len(r.history) + 1
+	start, told := time.Now(), time.Now()
+	for r.step < number*r.steps {
+		if ctx.Err() != nil {
+			r.spent += time.Since(start).Seconds()
+			return r.interrupt(ctx)
+		}
+		if err := r.program.Run(context.WithoutCancel(ctx)); err != nil {
+			return fmt.Errorf("train: step %d: %w", r.step, err)
+		}
+		r.step++
+		if r.Progress != nil && time.Since(told) > 200*time.Millisecond {
+			if err := r.tell(ctx, number, nil); err != nil {
+				return err
+			}
+			told = time.Now()
+		}
+		if r.Checkpoint != "" && time.Since(r.saved) > r.Interval && r.step < number*r.steps {
+			r.spent += time.Since(start).Seconds()
+			if err := r.save(ctx); err != nil {
+				return err
+			}
+			start = time.Now()
+		}
+	}
+	loss, accuracy, rows, err := r.sums.read(context.WithoutCancel(ctx), r.dev)
+	if err != nil {
+		return err
+	}
+	e := Epoch{Epoch: number, Loss: loss, TrainAccuracy: accuracy, Seconds: r.spent + time.Since(start).Seconds()}
+	e.ImagesPerSecond = float64(rows) / e.Seconds
+	if e.TestLoss, e.TestAccuracy, err = tested.Run(ctx); err != nil {
+		if ctx.Err() != nil {
+			return r.interrupt(ctx)
+		}
+		return err
+	}
+	r.history = append(r.history, e)
+	r.spent = 0
+	if err := r.save(ctx); err != nil {
+		return err
+	}
+	if r.Progress != nil {
+		return r.tell(ctx, number, &e)
+	}
+	return nil
+}
+
+func (r *run) tell(ctx context.Context, number int, e *Epoch) error {
+	loss, accuracy, rows, err := r.sums.read(context.WithoutCancel(ctx), r.dev)
+	if err != nil {
+		return err
+	}
+	r.Progress(Progress{
+		Epoch: number, Epochs: r.Epochs, Step: r.step - (number-1)*r.steps, Steps: r.steps,
+		Images: rows, Loss: loss, Accuracy: accuracy, Finished: e,
+	})
+	return nil
+}
+
+func (r *run) interrupt(ctx context.Context) error {
+	if err := r.save(ctx); err != nil {
+		return errors.Join(ErrInterrupted, err)
+	}
+	return fmt.Errorf("%w after %d of %d steps: %w", ErrInterrupted, r.step, r.steps*r.Epochs, context.Cause(ctx))
+}
+
+// params are the arrays of the model, trained or not.
+func (r *run) params() (all []*compute.Param) {
+	for _, p := range layers.Params(r.Model) {
+		all = append(all, p)
+	}
+	return all
+}
+
+func (s *State) slots() (all []*compute.Param) {
+	for _, name := range s.order {
+		all = append(all, s.extra[name])
+	}
+	return all
+}
