@@ -3,6 +3,7 @@ package layers
 import (
 	"testing"
 
+	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers/layertest"
 )
 
@@ -18,4 +19,26 @@ func TestAvgPool2D(t *testing.T) {
 	layertest.Run(t, AvgPool2D{Size: 3, Stride: 1, Padding: 1}, layertest.Shape(1, 2, 5, 7))
 	layertest.Run(t, AvgPool2D{Size: 5, Stride: 2, Padding: 2, ExcludePadding: true}, layertest.Shape(2, 1, 9, 4))
 	layertest.Run(t, AvgPool2D{Size: 2, Stride: 3, Padding: 1, ExcludePadding: true}, layertest.Shape(1, 3, 8, 7))
+}
+
+func TestGlobalAvgPool(t *testing.T) {
+	layertest.Run(t, GlobalAvgPool{}, layertest.Shape(1, 1, 1, 1), layertest.Shape(2, 3, 5, 7), layertest.Shape(13, 5, 1, 2))
+	layertest.Run(t, GlobalAvgPool{}, layertest.Shape(1, 2, 23, 31)) // in stages
+}
+
+func TestPoolShapes(t *testing.T) {
+	tape := compute.NewTape(compute.Reference())
+	x := tape.Input("x", compute.F32, 2, 3, 4, 5)
+	panics(t, "layers: MaxPool2D: input shape [2 3 4 5], want (batch, channels, height, width) of at least 5 x 5", func() { MaxPool2D{Size: 5}.Forward(tape, x) })
+	panics(t, "layers: AvgPool2D: size 3, stride 3, padding 2, want a size from 1 to 240, a stride of at least 1 and a padding of at most half the size",
+		func() { AvgPool2D{Size: 3, Padding: 2}.Forward(tape, x) })
+	panics(t, "layers: GlobalAvgPool: input shape [6 20], want (batch, channels, height, width)", func() { GlobalAvgPool{}.Forward(tape, tape.Reshape(x, 6, 20)) })
+	for want, got := range map[string]string{
+		"MaxPool2D(2)":                      MaxPool2D{Size: 2, Stride: 2}.String(),
+		"AvgPool2D(3, stride 2, padding 1)": AvgPool2D{Size: 3, Stride: 2, Padding: 1}.String(),
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 }
