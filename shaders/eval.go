@@ -40,6 +40,13 @@ func eval(e ast.Expr, lookup func(string) (int, bool)) (int, error) {
 			return v, nil
 		}
 		return 0, fmt.Errorf("unknown name %s", e.Name)
+	case *ast.SelectorExpr:
+		if x, ok := e.X.(*ast.Ident); ok {
+			if v, ok := lookup(x.Name + "." + e.Sel.Name); ok {
+				return v, nil
+			}
+			return 0, fmt.Errorf("unknown name %s.%s", x.Name, e.Sel.Name)
+		}
 	case *ast.BinaryExpr:
 		return binary(e, lookup, false)
 	case *ast.CallExpr:

@@ -14,7 +14,8 @@ import (
 // out, and each counted loop under a line "// unroll" is expanded. It returns
 // an error where a constant does not exist, the number of params is wrong, or
 // an unroll line stands above anything but
-// "for (var i = 0u; i < N; i++) {" with a constant N.
+// "for (var i = 0u; i < N; i++) {". N is an expression of literals, constants and
+// params.field; a loop whose N depends on params that are not baked stays a loop.
 func (s *Shader) Specialize(entry string, consts map[string]string, params []string) (string, error) {
 	fail := func(format string, args ...any) (string, error) {
 		return "", fmt.Errorf("shaders: Specialize %s.%s: %s", s.Name, entry, fmt.Sprintf(format, args...))
@@ -41,13 +42,16 @@ func (s *Shader) Specialize(entry string, consts map[string]string, params []str
 		}
 	}
 	for name := range consts {
-		if _, ok := values[name]; !ok {
+		if _, ok := s.Const(name); !ok {
 			return fail("no constant %s", name)
 		}
 	}
 	if params != nil {
 		if len(params) != len(s.Params) {
 			return fail("%d params, want %d", len(params), len(s.Params))
+		}
+		for i, f := range s.Params {
+			values["params."+f.Name] = params[i]
 		}
 		edits = append(edits, edit{s.params, "const params = Params(" + strings.Join(params, ", ") + ");"})
 	}
@@ -75,7 +79,7 @@ func (s *Shader) Specialize(entry string, consts map[string]string, params []str
 var (
 	unrollPattern = regexp.MustCompile(`(?m)^[ \t]*// unroll[ \t]*\n`)
 	loopPattern   = regexp.MustCompile(`^\s*for \(var (\w+) = 0u; (\w+) < ([^;]+); (\w+)(?:\+\+| \+= 1u)\) \{`)
-	indexPattern  = regexp.MustCompile(`\[([0-9u+*/%() -]+)\]`)
+	indexPattern  = regexp.MustCompile(`\[((?:[0-9u+*/%() -]|params\.\w+)+)\]`)
 )
 
 // unroll expands the loops under "// unroll" lines, the innermost first. A body
@@ -97,6 +101,10 @@ func unroll(text string, lookup func(string) (int, bool)) (string, error) {
 			return "", fmt.Errorf("unroll: loop over %s tests %s and steps %s", group(1), group(2), group(4))
 		}
 		n, err := Eval(group(3), lookup)
+		if err != nil && strings.Contains(group(3), "params.") {
+			text = text[:mark[0]] + text[mark[1]:]
+			continue
+		}
 		if err != nil {
 			return "", fmt.Errorf("unroll: %w", err)
 		}
@@ -105,22 +113,22 @@ func unroll(text string, lookup func(string) (int, bool)) (string, error) {
 		if end < 0 {
 			return "", fmt.Errorf("unroll: loop over %s has no closing brace", group(1))
 		}
-		index := regexp.MustCompile(`\b` + group(1) + `\b`)
+		index := regexp.MustCompile(`(^|[^.\w])` + group(1) + `\b`) // not a field
 		body := text[open:end]
 		var out strings.Builder
 		for i := range n {
-			copied := index.ReplaceAllString(body, strconv.Itoa(i)+"u")
-			out.WriteString(indexPattern.ReplaceAllStringFunc(copied, foldIndex))
+			copied := index.ReplaceAllString(body, "${1}"+strconv.Itoa(i)+"u")
+			out.WriteString(indexPattern.ReplaceAllStringFunc(copied, func(index string) string { return foldIndex(index, lookup) }))
 			out.WriteString("\n")
 		}
 		text = text[:mark[0]] + out.String() + text[end:]
 	}
 }
 
-// foldIndex writes an index of literals as one literal, so that every driver
+// foldIndex writes an index of literals and params as one literal, so that every driver
 // sees a constant index.
-func foldIndex(index string) string {
-	v, err := Eval(index[1:len(index)-1], func(string) (int, bool) { return 0, false })
+func foldIndex(index string, lookup func(string) (int, bool)) string {
+	v, err := Eval(index[1:len(index)-1], lookup)
 	if err != nil {
 		return index
 	}

@@ -1,0 +1,160 @@
+package layers
+
+import (
+	"runtime"
+	"sync"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+
+	"github.com/pumice-ml/pumice/compute"
+)
+
+// The definitions of the convolution: a matrix of the input's patches (im2col)
+// and one product for each image and group.
+
+// patches sets m, of (c/groups*r*s, oh*ow), to the patches of one group of one
+// image: row (c, r, s) holds what tap (r, s) of channel c sees at each output.
+func (p *convParams) patches(m, image []float64, group int) {
+	inner := int(p.C / p.Groups)
+	i := 0
+	for c := range inner {
+		plane := image[(group*inner+c)*int(p.H*p.W):][:p.H*p.W]
+		for r := range int(p.R) {
+			for s := range int(p.S) {
+				for oy := range int(p.OH) {
+					y := oy*int(p.StrideH) - int(p.PadH) + r*int(p.DilationH)
+					for ox := range int(p.OW) {
+						x := ox*int(p.StrideW) - int(p.PadW) + s*int(p.DilationW)
+						m[i] = 0
+						if y >= 0 && y < int(p.H) && x >= 0 && x < int(p.W) {
+							m[i] = plane[y*int(p.W)+x]
+						}
+						i++
+					}
+				}
+			}
+		}
+	}
+}
+
+// eachImage calls f for every image, on all cores.
+func eachImage(n int, f func(image int)) {
+	var wg sync.WaitGroup
+	cores := runtime.GOMAXPROCS(0)
+	for first := range min(cores, n) {
+		wg.Go(func() {
+			for i := first; i < n; i += cores {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func general(rows, cols int, data []float64) blas64.General {
+	return blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: data}
+}
+
+func (p *convParams) sizes() (inner, outer, taps, out int) {
+	inner, outer = int(p.C/p.Groups), int(p.K/p.Groups)
+	return inner, outer, inner * int(p.R*p.S), int(p.OH * p.OW)
+}
+
+var convForward = compute.NewKernel("conv2d.forward", func(p convParams, b [][]float64) {
+	x, weight, bias, y := b[0], b[1], b[2], b[3]
+	_, outer, taps, out := p.sizes()
+	eachImage(int(p.N), func(n int) {
+		m := make([]float64, taps*out)
+		for g := range int(p.Groups) {
+			p.patches(m, x[n*int(p.C*p.H*p.W):], g)
+			to := y[(n*int(p.K)+g*outer)*out:][:outer*out]
+			for i := range to {
+				to[i] = 0
+				if p.Biased != 0 {
+					to[i] = bias[g*outer+i/out]
+				}
+			}
+			blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, general(outer, taps, weight[g*outer*taps:]), general(taps, out, m), 1, general(outer, out, to))
+		}
+	})
+}, compute.DotOf(func(p convParams) int { return int(p.C/p.Groups*p.R*p.S) + 1 }))
+
+func convBackwardXDefine(p convParams, b [][]float64) {
+	weight, dy, dx := b[0], b[1], b[2]
+	inner, outer, taps, out := p.sizes()
+	eachImage(int(p.N), func(n int) {
+		m := make([]float64, taps*out)
+		for g := range int(p.Groups) {
+			from := dy[(n*int(p.K)+g*outer)*out:]
+			blas64.Gemm(blas.Trans, blas.NoTrans, 1, general(outer, taps, weight[g*outer*taps:]), general(outer, out, from), 0, general(taps, out, m))
+			i := 0
+			for c := range inner {
+				plane := dx[((n*int(p.C))+g*inner+c)*int(p.H*p.W):][:p.H*p.W]
+				for r := range int(p.R) {
+					for s := range int(p.S) {
+						for oy := range int(p.OH) {
+							y := oy*int(p.StrideH) - int(p.PadH) + r*int(p.DilationH)
+							for ox := range int(p.OW) {
+								x := ox*int(p.StrideW) - int(p.PadW) + s*int(p.DilationW)
+								if y >= 0 && y < int(p.H) && x >= 0 && x < int(p.W) {
+									plane[y*int(p.W)+x] += m[i]
+								}
+								i++
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+var convGradientModel = compute.DotOf(func(p convParams) int { return int(p.K/p.Groups*p.R*p.S) + 1 })
+
+var (
+	convBackwardX      = compute.NewKernel("conv2d.backward_x", convBackwardXDefine, convGradientModel)
+	convBackwardXPlain = compute.NewKernel("conv2d.backward_x_plain", convBackwardXDefine, convGradientModel)
+)
+
+// split: part (which) is dY^T of its rows times their patches.
+var convSplit = compute.NewKernel("conv2d_weights.split", func(p convWeightsParams, b [][]float64) {
+	x, dy, part := b[0], b[1], b[2]
+	inner, outer := int(p.C/p.Groups), int(p.K/p.Groups)
+	taps, weights := inner*int(p.R*p.S), int(p.K)*inner*int(p.R*p.S)
+	ow := int(p.OW)
+	eachImage(int(p.Splits), func(which int) {
+		first, last := which*int(p.Length), min((which+1)*int(p.Length), int(p.N*p.OH))
+		columns := (last - first) * ow
+		m, d := make([]float64, taps*columns), make([]float64, outer*columns)
+		for g := range int(p.Groups) {
+			for at := first; at < last; at++ {
+				n, oy := at/int(p.OH), at%int(p.OH)
+				for k := range outer {
+					copy(d[k*columns+(at-first)*ow:][:ow], dy[((n*int(p.K)+g*outer+k)*int(p.OH)+oy)*ow:])
+				}
+				for tap := range taps {
+					c, r, s := tap/int(p.R*p.S), tap/int(p.S)%int(p.R), tap%int(p.S)
+					to := m[tap*columns+(at-first)*ow:][:ow]
+					y := oy*int(p.StrideH) - int(p.PadH) + r*int(p.DilationH)
+					for ox := range to {
+						v := ox*int(p.StrideW) - int(p.PadW) + s*int(p.DilationW)
+						to[ox] = 0
+						if y >= 0 && y < int(p.H) && v >= 0 && v < int(p.W) {
+							to[ox] = x[((n*int(p.C)+g*inner+c)*int(p.H)+y)*int(p.W)+v]
+						}
+					}
+				}
+			}
+			blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(outer, columns, d), general(taps, columns, m), 0,
+				general(outer, taps, part[which*weights+g*outer*taps:]))
+		}
+	})
+}, compute.DotOf(func(p convWeightsParams) int { return int(p.Length * ((p.OW + 3) / 4 * 4)) }))
+
+var convJoin = compute.NewKernel("conv2d_weights.join", func(p convWeightsParams, b [][]float64) {
+	parts, dw := b[0], b[1]
+	for i, v := range parts {
+		dw[i%len(dw)] += v
+	}
+}, compute.DotOf(func(p convWeightsParams) int { return int(p.Splits) }))
