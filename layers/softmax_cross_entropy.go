@@ -1,0 +1,199 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/pumice-ml/pumice/compute"
+)
+
+// SoftmaxCrossEntropy is the mean negative log-likelihood of the labels under
+// the softmax of the logits, as PyTorch's CrossEntropyLoss: a row's loss is
+// (1-e)*w[label]*nll[label] + e/classes * sum of w[c]*nll[c], with e the label
+// smoothing, and the mean divides by the sum of w[label].
+type SoftmaxCrossEntropy struct {
+	LabelSmoothing float32   // e, 0 to 1
+	Weights        []float32 // w, one for each class; nil is 1 for all
+}
+
+// Loss takes logits (rows, classes) and u32 labels (rows); a label beyond the
+// classes counts as the last one.
+func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *compute.Tensor {
+	want(len(y.Shape()) == 2 && y.Dim(1) > 0 && target.Len() == y.Dim(0), "SoftmaxCrossEntropy", y, "(rows, classes) for %d labels", target.Len())
+	rows, classes := y.Dim(0), y.Dim(1)
+	w := compute.NewParam("class weights", classes)
+	w.Frozen = true
+	for i := range w.Data {
+		w.Data[i] = 1
+	}
+	if l.Weights != nil {
+		if len(l.Weights) != classes {
+			panic(fmt.Sprintf("layers: SoftmaxCrossEntropy: %d class weights, want %d", len(l.Weights), classes))
+		}
+		copy(w.Data, l.Weights)
+	}
+	length := int(math.Ceil(math.Sqrt(float64(rows))))
+	p := crossEntropyParams{
+		Rows: uint32(rows), Classes: uint32(classes), Length: uint32(length), Parts: uint32((rows + length - 1) / length),
+		Smoothing: l.LabelSmoothing, Rest: 1 - l.LabelSmoothing,
+	}
+	weights := t.Param(w)
+	nll, share, lse := t.New(rows), t.New(rows), t.New(rows)
+	part, loss, total := t.New(int(p.Parts), 2), t.New(1), t.New(1)
+	crossEntropyForward.Run(p, y, target, weights, nll, share, lse)
+	crossEntropyGather.Run(p, nll, share, part)
+	crossEntropyMean.Run(p, part, loss, total)
+	t.OnBackward(func() {
+		crossEntropyBackward.Run(p, y, target, weights, lse, total, t.Grad(loss), t.Grad(y))
+	})
+	return loss
+}
+
+type crossEntropyParams struct {
+	Rows, Classes, Parts, Length uint32
+	Smoothing, Rest              float32
+}
+
+func (p crossEntropyParams) label(v float64) int { return min(int(v), int(p.Classes)-1) }
+
+var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", func(p crossEntropyParams, b [][]float64) {
+	x, labels, w, nll, share, lse := b[0], b[1], b[2], b[3], b[4], b[5]
+	for row := range nll {
+		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
+		most, sum := slices.Max(logits), 0.0
+		for _, v := range logits {
+			sum += math.Exp(v - most)
+		}
+		lse[row] = most + math.Log(sum)
+		label := p.label(labels[row])
+		share[row] = w[label]
+		nll[row] = float64(p.Rest) * w[label] * (lse[row] - logits[label])
+		if p.Smoothing != 0 {
+			for c, v := range logits {
+				nll[row] += float64(p.Smoothing) / float64(p.Classes) * w[c] * (lse[row] - v)
+			}
+		}
+	}
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	p := r.Params.(crossEntropyParams)
+	x, w := r.In[0], r.In[2]
+	nll, share, lse := make([]float64, p.Rows), make([]float64, p.Rows), make([]float64, p.Rows)
+	for row := range nll {
+		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
+		lse[row] = logSumExpBound(logits, r.Want[5][row])
+		label := p.label(r.In[1][row])
+		// each difference lse - x is off by what lse is and one rounding; the
+		// products and the sum have at most classes + 6 roundings
+		terms, off := 0.0, 0.0
+		add := func(weight, v float64) {
+			terms += math.Abs(weight * (r.Want[5][row] - v))
+			off += math.Abs(weight) * lse[row]
+		}
+		add(float64(p.Rest)*w[label], logits[label])
+		if p.Smoothing != 0 {
+			for c, v := range logits {
+				add(float64(p.Smoothing)/float64(p.Classes)*w[c], v)
+			}
+		}
+		nll[row] = off + compute.Gamma(float64(p.Classes)+8)*terms + 0x1p-126
+	}
+	return [][]float64{nil, nil, nil, nll, share, lse}
+}))
+
+// logSumExpBound bounds max + log(sum exp(x - max)): exp of d = x - max is off
+// by (3+2|d|) ULP and the rounding of d, so by (6+5|d|)u relative; the sum adds
+// gamma(n); log is off by 3 ULP, or 2^-21 between 0.5 and 2; the last addition
+// rounds once. An exp below the smallest normal number may be 0.
+func logSumExpBound(x []float64, lse float64) float64 {
+	const u = 0x1p-24
+	most, sum, off := slices.Max(x), 0.0, 0.0
+	for _, v := range x {
+		e := math.Exp(v - most)
+		sum += e
+		off += e*(6+5*math.Abs(v-most))*u + 0x1p-126
+	}
+	off += compute.Gamma(float64(len(x))) * sum
+	log := 3*compute.Ulp(math.Log(sum)) + off/(sum-off)
+	if sum-off <= 2 {
+		log = 0x1p-21 + off/(sum-off)
+	}
+	return log + u*(math.Abs(lse)+log)
+}
+
+var crossEntropyGather = compute.NewKernel("softmax_cross_entropy.gather", func(p crossEntropyParams, b [][]float64) {
+	losses, shares, part := b[0], b[1], b[2]
+	clear(part)
+	for row := range losses {
+		part[2*(row/int(p.Length))] += losses[row]
+		part[2*(row/int(p.Length))+1] += shares[row]
+	}
+}, compute.DotOf(func(p crossEntropyParams) int { return int(p.Length) }))
+
+// mean: both sums have gamma(parts), the quotient 2.5 ULP.
+var crossEntropyMean = compute.NewKernel("softmax_cross_entropy.mean", func(p crossEntropyParams, b [][]float64) {
+	parts, loss, total := b[0], b[1], b[2]
+	a, w := 0.0, 0.0
+	for i := range int(p.Parts) {
+		a += parts[2*i]
+		w += parts[2*i+1]
+	}
+	loss[0], total[0] = a/w, w
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	p := r.Params.(crossEntropyParams)
+	a, w := 0.0, 0.0
+	for i := range int(p.Parts) {
+		a += math.Abs(r.In[0][2*i])
+		w += math.Abs(r.In[0][2*i+1])
+	}
+	sum := compute.Gamma(float64(p.Parts))
+	return [][]float64{nil, {a/math.Abs(r.Want[2][0])*(2*sum+8*0x1p-24) + 0x1p-126}, {sum*w + 0x1p-126}}
+}))
+
+var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", func(p crossEntropyParams, b [][]float64) {
+	x, labels, w, lse, total, dloss, dx := b[0], b[1], b[2], b[3], b[4], b[5], b[6]
+	all := 0.0
+	for _, v := range w {
+		all += v
+	}
+	for i := range dx {
+		row, c := i/int(p.Classes), i%int(p.Classes)
+		label, at := p.label(labels[row]), math.Exp(x[i]-lse[row])
+		d := float64(p.Rest) * w[label] * at
+		if c == label {
+			d -= float64(p.Rest) * w[label]
+		}
+		if p.Smoothing != 0 {
+			d += float64(p.Smoothing) / float64(p.Classes) * (at*all - w[c])
+		}
+		dx[i] += d * dloss[0] / total[0]
+	}
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	// p is off by (6+5|x-lse|)u of itself; each term of the sum has at most
+	// classes + 12 roundings (a division counts 5).
+	const u = 0x1p-24
+	p := r.Params.(crossEntropyParams)
+	x, w, lse, total, dloss := r.In[0], r.In[2], r.In[3], r.In[4][0], r.In[5][0]
+	all := 0.0
+	for _, v := range w {
+		all += math.Abs(v)
+	}
+	dx := make([]float64, len(x))
+	for i := range dx {
+		row, c := i/int(p.Classes), i%int(p.Classes)
+		label, d := p.label(r.In[1][row]), x[i]-lse[row]
+		at := math.Exp(d)
+		main, smooth := math.Abs(float64(p.Rest)*w[label]), 0.0
+		if p.Smoothing != 0 {
+			smooth = float64(p.Smoothing) / float64(p.Classes)
+		}
+		off := at * (6 + 5*math.Abs(d)) * u * (main + smooth*all)
+		terms := main*at + smooth*(at*all+math.Abs(w[c]))
+		if c == label {
+			terms += main
+		}
+		scale := math.Abs(dloss / total)
+		dx[i] = scale*(off+compute.Gamma(float64(p.Classes)+16)*terms) + 2*u*math.Abs(r.In[6][i]) + 4*0x1p-126
+	}
+	return [][]float64{nil, nil, nil, nil, nil, nil, dx}
+}))
