@@ -2,7 +2,7 @@
 // clock is (2), pixels is (set * size) bytes in words, labels is (set) bytes in words,
 // rows is (batch), x is (batch, size), y is (batch).
 
-struct Params { set: u32, size: u32, batch: u32, steps: u32, first: u32, bits: u32, shuffled: u32, scale: f32, shift: f32 }
+struct Params { count: u32, size: u32, batch: u32, steps: u32, first: u32, bits: u32, shuffled: u32, scale: f32, shift: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> clock: array<u32>;
@@ -41,7 +41,7 @@ fn permute(i: u32, seed: u32, epoch: u32) -> u32 {
             right = swap;
         }
         k = (left << params.bits) | right;
-        if k < params.set { break; }
+        if k < params.count { break; }
     }
     return k;
 }

@@ -34,7 +34,7 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 	s := r.set
 	size := s.Channels * s.Height * s.Width
 	p := batchParams{
-		Set: uint32(s.Len()), Size: uint32(size), Batch: uint32(batch), Steps: uint32(steps), First: uint32(first),
+		Count: uint32(s.Len()), Size: uint32(size), Batch: uint32(batch), Steps: uint32(steps), First: uint32(first),
 		Bits: max(1, uint32(bits.Len(uint(s.Len()-1))+1)/2), Scale: 1.0 / 255,
 	}
 	if shuffled {
@@ -49,8 +49,8 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 }
 
 type batchParams struct {
-	Set, Size, Batch, Steps, First, Bits, Shuffled uint32
-	Scale, Shift                                   float32
+	Count, Size, Batch, Steps, First, Bits, Shuffled uint32
+	Scale, Shift                                     float32
 }
 
 // permute is a keyed permutation of 0..set-1: a Feistel network of four rounds
@@ -90,7 +90,7 @@ var batchPick = compute.NewKernel("batch.pick", func(p batchParams, b [][]float6
 	for i := range rows {
 		at := p.First + step%p.Steps*p.Batch + uint32(i)
 		if p.Shuffled != 0 {
-			at = permute(at, p.Set, p.Bits, seed, step/p.Steps)
+			at = permute(at, p.Count, p.Bits, seed, step/p.Steps)
 		}
 		rows[i] = float64(at)
 	}

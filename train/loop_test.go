@@ -1,0 +1,222 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+func TestMain(m *testing.M) { devicetest.Main(m, "pumice/train") }
+
+// stripes is a set of 8x8 images of four classes: where a bright bar stands.
+func stripes(n int, seed uint32) *data.Set {
+	s := &data.Set{Name: "stripes", Channels: 1, Height: 8, Width: 8, Classes: []string{"top", "bottom", "left", "right"}}
+	for i := range n {
+		class := compute.RandomBits(seed, 0, 0, uint32(i))[0] % 4
+		s.Labels = append(s.Labels, byte(class))
+		for j := range 64 {
+			v := compute.RandomBits(seed, 1, uint32(j), uint32(i))[0] % 90
+			if y, x := j/8, j%8; []bool{y < 3, y > 4, x < 3, x > 4}[class] {
+				v += 60
+			}
+			s.Pixels = append(s.Pixels, byte(v))
+		}
+	}
+	return s
+}
+
+func small() layers.Layer {
+	m := layers.Sequential{
+		layers.NewConv2D(1, 4, 3), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.Dropout{P: 0.2}, layers.NewLinear(36, 4),
+	}
+	layers.Initialize(m, 5)
+	return m
+}
+
+func digest(m layers.Layer) string {
+	h := sha256.New()
+	for name, p := range layers.Params(m) {
+		fmt.Fprintln(h, name, p.Shape)
+		if err := binary.Write(h, binary.LittleEndian, p.Data); err != nil {
+			panic(err)
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+func devices(t *testing.T, f func(t *testing.T, dev *compute.Device)) {
+	t.Run("reference", func(t *testing.T) {
+		dev := compute.Reference()
+		defer dev.Close()
+		f(t, dev)
+	})
+	t.Run("gpu", func(t *testing.T) {
+		dev := devicetest.Open(t)
+		devicetest.NoLeaks(t, dev)
+		f(t, dev)
+	})
+}
+
+func TestLoopLearns(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		fit := Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 5e-3}, Batch: 20, Epochs: 3, Seed: 1}
+		history, err := fit.Run(context.Background(), dev, stripes(600, 1), stripes(110, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := history[len(history)-1]; len(history) != 3 || last.TestAccuracy < 0.95 || last.Loss > history[0].Loss {
+			t.Errorf("history %+v, want 3 epochs that end at 0.95 or more", history)
+		}
+	})
+}
+
+// countdown is a context that ends when the loop has asked it a number of times,
+// once before each step.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestResume interrupts a run at random steps and goes on from the checkpoint:
+// the weights must be those of the unbroken run, to the bit.
+func TestResume(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		make := func() *Loop {
+			return &Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{LR: 3e-3}, Batch: 16, Epochs: 2, Seed: 9}
+		}
+		set, test := stripes(150, 3), stripes(40, 4)
+		whole := make()
+		want, err := whole.Run(context.Background(), dev, set, test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "checkpoint.safetensors")
+		for _, cut := range []int{0, 1, 5, 8, 9, 13, 17} {
+			broken := make()
+			broken.Checkpoint = path
+			ctx := &countdown{Context: context.Background(), left: cut}
+			if _, err := broken.Run(ctx, dev, set, test); !errors.Is(err, ErrInterrupted) {
+				t.Fatalf("cut at %d: got %v, want ErrInterrupted", cut, err)
+			}
+			again := make()
+			again.Checkpoint, again.Resume = path, true
+			got, err := again.Run(context.Background(), dev, set, test)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digest(again.Model) != digest(whole.Model) {
+				t.Errorf("cut at %d: weights differ from the unbroken run's", cut)
+			}
+			for i := range want {
+				if got[i].Loss != want[i].Loss || got[i].TestAccuracy != want[i].TestAccuracy {
+					t.Errorf("cut at %d, epoch %d: got %+v, want %+v", cut, i+1, got[i], want[i])
+				}
+			}
+		}
+	})
+}
+
+// TestSteadyState shows that a step moves no tensor between host and device and
+// allocates nothing in Go.
+func TestSteadyState(t *testing.T) {
+	dev := devicetest.Open(t)
+	l := &Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{}, Batch: 16, Seed: 1}
+	set := stripes(160, 1)
+	r, err := l.prepare(dev, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.compile(newResident(set)); err != nil {
+		t.Fatal(err)
+	}
+	defer r.program.Close()
+	ctx := context.Background()
+	step := func() {
+		if err := r.program.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		step()
+	}
+	before := dev.Traffic()
+	for range 10 {
+		step()
+	}
+	if after := dev.Traffic(); after != before {
+		t.Errorf("10 steps moved %d bytes up and %d down, want 0 and 0", after.Up-before.Up, after.Down-before.Down)
+	}
+	if n := testing.AllocsPerRun(50, step); n != 0 {
+		t.Errorf("a step allocates %v times, want 0", n)
+	}
+}
+
+// TestDevicesAgree trains the same model on both devices for 30 steps.
+func TestDevicesAgree(t *testing.T) {
+	var losses [][]float64
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		l := &Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{Momentum: 0.9}, Batch: 16, Epochs: 3, Seed: 4}
+		h, err := l.Run(context.Background(), dev, stripes(160, 1), stripes(40, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var curve []float64
+		for _, e := range h {
+			curve = append(curve, e.Loss, e.TestLoss)
+		}
+		losses = append(losses, curve)
+	})
+	for i := range losses[0] {
+		if off := math.Abs(losses[0][i] - losses[1][i]); off > 1e-4 {
+			t.Errorf("loss %d: reference %v, gpu %v", i, losses[0][i], losses[1][i])
+		}
+	}
+}
+
+func TestPermute(t *testing.T) {
+	for _, n := range []uint32{1, 2, 3, 100, 4099} {
+		bits := uint32(1)
+		for 1<<(2*bits) < n {
+			bits++
+		}
+		seen := map[uint32]bool{}
+		for i := range n {
+			seen[permute(i, n, bits, 7, 3)] = true
+		}
+		if len(seen) != int(n) {
+			t.Errorf("permute over %d reaches %d values", n, len(seen))
+		}
+	}
+}
+
+func TestLoopRefuses(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	for name, l := range map[string]Loop{
+		"train: batch of 500 images, want 1 to 20, the size of the set stripes": {Batch: 500, Optimizer: &Adam{}},
+		"train: -1 epochs, want 1 or more":                                      {Batch: 5, Epochs: -1, Optimizer: &Adam{}},
+		"train: learning rate NaN, want a positive number":                      {Batch: 5, Optimizer: &Adam{LR: math.NaN()}},
+	} {
+		l.Model, l.Loss = small(), layers.SoftmaxCrossEntropy{}
+		if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != name {
+			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+}
