@@ -25,7 +25,7 @@ const accumulate: bool = true;
 // trips: (c/groups)*r
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
     let across = (params.ow + 3u) / 4u;
     let down = (params.oh + 1u) / 2u;
     if id.x >= params.n * down * across { return; }
@@ -34,10 +34,10 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     let column = id.x % across * 4u;
     let inner = params.c / params.groups;
     let outer = params.k / params.groups;
-    let first = id.y * channels;
+    let first = wid.y * channels;
     var sum: array<vec4<f32>, 16>;
     for (var c = 0u; c < inner; c++) {
-        let plane = (image * params.c + id.z * inner + c) * params.h;
+        let plane = (image * params.c + wid.z * inner + c) * params.h;
         for (var r = 0u; r < params.r; r++) {
             // unroll
             for (var t = 0u; t < 2u; t++) {
@@ -57,7 +57,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
                     let v = vec4<f32>(seen[s * params.dilation_w], seen[s * params.dilation_w + params.stride_w], seen[s * params.dilation_w + 2u * params.stride_w], seen[s * params.dilation_w + 3u * params.stride_w]);
                     // unroll
                     for (var k = 0u; k < channels; k++) {
-                        let channel = id.z * outer + min(first + k, outer - 1u);
+                        let channel = wid.z * outer + min(first + k, outer - 1u);
                         sum[k * 2u + t] += weight[((channel * inner + c) * params.r + r) * params.s + s] * v;
                     }
                 }
@@ -66,7 +66,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     // unroll
     for (var k = 0u; k < channels; k++) {
-        let channel = id.z * outer + first + k;
+        let channel = wid.z * outer + first + k;
         // unroll
         for (var t = 0u; t < 2u; t++) {
             // unroll
@@ -87,7 +87,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
 // trips: (k/groups)*r
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
-fn backward_x(@builtin(global_invocation_id) id: vec3<u32>) {
+fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
     let across = (params.w + 3u) / 4u;
     let down = (params.h + 1u) / 2u;
     if id.x >= params.n * down * across { return; }
@@ -96,11 +96,11 @@ fn backward_x(@builtin(global_invocation_id) id: vec3<u32>) {
     let column = id.x % across * 4u;
     let inner = params.c / params.groups;
     let outer = params.k / params.groups;
-    let first = id.y * channels;
+    let first = wid.y * channels;
     var sum: array<vec4<f32>, 16>;
     for (var k = 0u; k < outer; k++) {
-        let plane = (image * params.k + id.z * outer + k) * params.oh;
-        let filters = (id.z * outer + k) * inner;
+        let plane = (image * params.k + wid.z * outer + k) * params.oh;
+        let filters = (wid.z * outer + k) * inner;
         for (var r = 0u; r < params.r; r++) {
             // unroll
             for (var t = 0u; t < 2u; t++) {
@@ -133,7 +133,7 @@ fn backward_x(@builtin(global_invocation_id) id: vec3<u32>) {
             // unroll
             for (var j = 0u; j < 4u; j++) {
                 if first + c < inner && row + t < params.h && column + j < params.w {
-                    let i = ((image * params.c + id.z * inner + first + c) * params.h + row + t) * params.w + column + j;
+                    let i = ((image * params.c + wid.z * inner + first + c) * params.h + row + t) * params.w + column + j;
                     var v = sum[c * 2u + t][j];
                     if accumulate { v += dx[i]; }
                     dx[i] = v;

@@ -24,14 +24,14 @@ const accumulate: bool = true;
 // trips: length*ceil(ow/4)
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
-fn split(@builtin(global_invocation_id) id: vec3<u32>) {
+fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
     let inner = params.c / params.groups;
     let outer = params.k / params.groups;
     if id.x >= inner * params.r * params.splits { return; }
     let r = id.x % params.r;
     let c = id.x / params.r % inner;
     let which = id.x / (params.r * inner);
-    let first = id.y * channels;
+    let first = wid.y * channels;
     var sum: array<f32, 512>;
     // unroll
     for (var i = 0u; i < channels * params.s; i++) {
@@ -43,7 +43,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>) {
         let row = at % params.oh;
         let iy = i32(row * params.stride_h + r * params.dilation_h) - i32(params.pad_h);
         let inside = iy >= 0 && iy < i32(params.h);
-        let line = ((image * params.c + id.z * inner + c) * params.h + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
+        let line = ((image * params.c + wid.z * inner + c) * params.h + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
         for (var column = 0u; column < params.ow; column += 4u) {
             let left = i32(column * params.stride_w) - i32(params.pad_w);
             var seen: array<f32, 64>;
@@ -55,7 +55,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>) {
             }
             // unroll
             for (var k = 0u; k < channels; k++) {
-                let start = ((image * params.k + id.z * outer + min(first + k, outer - 1u)) * params.oh + row) * params.ow;
+                let start = ((image * params.k + wid.z * outer + min(first + k, outer - 1u)) * params.oh + row) * params.ow;
                 var d = vec4<f32>();
                 // unroll
                 for (var j = 0u; j < 4u; j++) {
@@ -72,7 +72,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>) {
     // unroll
     for (var k = 0u; k < channels; k++) {
         if first + k < outer {
-            let to = which * size + (((id.z * outer + first + k) * inner + c) * params.r + r) * params.s;
+            let to = which * size + (((wid.z * outer + first + k) * inner + c) * params.r + r) * params.s;
             // unroll
             for (var s = 0u; s < params.s; s++) {
                 part[to + s] = sum[k * params.s + s];

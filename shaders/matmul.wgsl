@@ -68,12 +68,12 @@ fn load_b(base: u32, k: u32, column: u32) -> mat4x4<f32> {
 // trips: ceil((k1-k0)/4)
 // flops: 2*batch*m*n*(k1-k0)
 @compute @workgroup_size(block)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
     let column = id.x * 4u * quads;
-    let row = id.y * rows;
+    let row = wid.y * rows;
     if column >= params.n { return; }
-    let base_a = id.z * params.stride_a;
-    let base_b = id.z * params.stride_b;
+    let base_a = wid.z * params.stride_a;
+    let base_b = wid.z * params.stride_b;
     var sum: array<vec4<f32>, 16>;
     for (var k = params.k0; k < params.k1; k += 4u) {
         var right: array<mat4x4<f32>, 2>;
@@ -98,7 +98,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
             for (var j = 0u; j < 4u; j++) {
                 let c = column + 4u * q + j;
                 if row + r < params.m && c < params.n {
-                    let i = (id.z * params.m + row + r) * params.n + c;
+                    let i = (wid.z * params.m + row + r) * params.n + c;
                     var v = sum[r * 2u + q][j];
                     if accumulate { v += y[i]; }
                     y[i] = v;

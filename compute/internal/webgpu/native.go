@@ -83,6 +83,7 @@ const primary wgpu.InstanceBackend = 1<<0 | 1<<2 | 1<<3
 
 var instance = sync.OnceValue(func() *wgpu.Instance {
 	wgpu.SetLogLevel(wgpu.LogLevelOff)
+	quiet()
 	return wgpu.CreateInstance(&wgpu.InstanceDescriptor{Backends: primary})
 })
 

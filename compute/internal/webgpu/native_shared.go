@@ -10,6 +10,7 @@ import "C"
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -89,6 +90,14 @@ type Device struct {
 
 func newDevice(native nativeDevice, raw unsafe.Pointer, limits Limits) *Device {
 	return &Device{nativeDevice: native, limits: limits, raw: raw, queue: C.wgpuDeviceGetQueue(raw)}
+}
+
+// quiet keeps Mesa's device-select layer, which asks the desktop for its GPU,
+// from printing an error where there is no desktop.
+func quiet() {
+	if os.Getenv("XDG_RUNTIME_DIR") == "" && os.Getenv("NODEVICE_SELECT") == "" {
+		os.Setenv("NODEVICE_SELECT", "1")
+	}
 }
 
 var errReleased = fmt.Errorf("device was released: %w", ErrInvalid)
