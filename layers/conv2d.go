@@ -140,7 +140,7 @@ func convWeightGradient(t *compute.Tape, c convParams, x, dy, dw *compute.Tensor
 	}
 	p.Splits = (rows + p.Length - 1) / p.Length
 	parts := t.New(int(p.Splits), dw.Len())
-	convSplit.Run(p, x, dy, parts)
+	convSplit.Run(p, x, dy, dy, parts)
 	convJoin.Run(p, parts, dw)
 }
 

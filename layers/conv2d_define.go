@@ -119,7 +119,7 @@ var (
 
 // split: part (which) is dY^T of its rows times their patches.
 var convSplit = compute.NewKernel("conv2d_weights.split", func(p convWeightsParams, b [][]float64) {
-	x, dy, part := b[0], b[1], b[2]
+	x, dy, part := b[0], b[1], b[3]
 	inner, outer := int(p.C/p.Groups), int(p.K/p.Groups)
 	taps, weights := inner*int(p.R*p.S), int(p.K)*inner*int(p.R*p.S)
 	ow := int(p.OW)

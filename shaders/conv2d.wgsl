@@ -16,31 +16,32 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> dx: array<f32>;
 
 const block: u32 = 32u;
-const channels: u32 = 8u; // of one invocation's tile, which is 2 rows of 4 columns
+const channels: u32 = 8u; // of one invocation's tile
+const rows: u32 = 4u; // of 4 columns each
 const accumulate: bool = true;
 
-// forward: an invocation computes 8 output channels of 2 rows by 4 columns.
+// forward: an invocation computes 8 output channels of 4 rows by 4 columns.
 // window is 3 stride_w + (s-1) dilation_w + 1 columns of the input.
-// invocations: n*ceil(oh/2)*ceil(ow/4), ceil((k/groups)/8), groups
+// invocations: n*ceil(oh/4)*ceil(ow/4), ceil((k/groups)/8), groups
 // trips: (c/groups)*r
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
     let across = (params.ow + 3u) / 4u;
-    let down = (params.oh + 1u) / 2u;
+    let down = (params.oh + 3u) / 4u;
     if id.x >= params.n * down * across { return; }
     let image = id.x / (down * across);
-    let row = id.x / across % down * 2u;
+    let row = id.x / across % down * rows;
     let column = id.x % across * 4u;
     let inner = params.c / params.groups;
     let outer = params.k / params.groups;
     let first = wid.y * channels;
-    var sum: array<vec4<f32>, 16>;
+    var sum: array<vec4<f32>, 32>;
     for (var c = 0u; c < inner; c++) {
         let plane = (image * params.c + wid.z * inner + c) * params.h;
         for (var r = 0u; r < params.r; r++) {
             // unroll
-            for (var t = 0u; t < 2u; t++) {
+            for (var t = 0u; t < rows; t++) {
                 let iy = i32((row + t) * params.stride_h + r * params.dilation_h) - i32(params.pad_h);
                 let inside = iy >= 0 && iy < i32(params.h);
                 let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
@@ -58,7 +59,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
                     // unroll
                     for (var k = 0u; k < channels; k++) {
                         let channel = wid.z * outer + min(first + k, outer - 1u);
-                        sum[k * 2u + t] += weight[((channel * inner + c) * params.r + r) * params.s + s] * v;
+                        sum[k * 4u + t] += weight[((channel * inner + c) * params.r + r) * params.s + s] * v;
                     }
                 }
             }
@@ -68,11 +69,11 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
     for (var k = 0u; k < channels; k++) {
         let channel = wid.z * outer + first + k;
         // unroll
-        for (var t = 0u; t < 2u; t++) {
+        for (var t = 0u; t < rows; t++) {
             // unroll
             for (var j = 0u; j < 4u; j++) {
                 if first + k < outer && row + t < params.oh && column + j < params.ow {
-                    var v = sum[k * 2u + t][j];
+                    var v = sum[k * 4u + t][j];
                     if params.biased != 0u { v += bias[channel]; }
                     y[((image * params.k + channel) * params.oh + row + t) * params.ow + column + j] = v;
                 }
@@ -83,27 +84,27 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
 
 // backward_x: dx[n,c,i,j] += sum over k,r,s of w[k,c,r,s] dy[n,k,(i+pad-r dilation)/stride,...], stride 1.
 // window is (s-1) dilation_w + 4 columns of dy.
-// invocations: n*ceil(h/2)*ceil(w/4), ceil((c/groups)/8), groups
+// invocations: n*ceil(h/4)*ceil(w/4), ceil((c/groups)/8), groups
 // trips: (k/groups)*r
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
     let across = (params.w + 3u) / 4u;
-    let down = (params.h + 1u) / 2u;
+    let down = (params.h + 3u) / 4u;
     if id.x >= params.n * down * across { return; }
     let image = id.x / (down * across);
-    let row = id.x / across % down * 2u;
+    let row = id.x / across % down * rows;
     let column = id.x % across * 4u;
     let inner = params.c / params.groups;
     let outer = params.k / params.groups;
     let first = wid.y * channels;
-    var sum: array<vec4<f32>, 16>;
+    var sum: array<vec4<f32>, 32>;
     for (var k = 0u; k < outer; k++) {
         let plane = (image * params.k + wid.z * outer + k) * params.oh;
         let filters = (wid.z * outer + k) * inner;
         for (var r = 0u; r < params.r; r++) {
             // unroll
-            for (var t = 0u; t < 2u; t++) {
+            for (var t = 0u; t < rows; t++) {
                 let oy = i32(row + t + params.pad_h) - i32(r * params.dilation_h);
                 let inside = oy >= 0 && oy < i32(params.oh);
                 let line = (plane + u32(clamp(oy, 0, i32(params.oh) - 1))) * params.ow;
@@ -120,7 +121,7 @@ fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_i
                     let v = vec4<f32>(seen[(params.s - 1u - s) * params.dilation_w], seen[(params.s - 1u - s) * params.dilation_w + 1u], seen[(params.s - 1u - s) * params.dilation_w + 2u], seen[(params.s - 1u - s) * params.dilation_w + 3u]);
                     // unroll
                     for (var c = 0u; c < channels; c++) {
-                        sum[c * 2u + t] += weight[((filters + min(first + c, inner - 1u)) * params.r + r) * params.s + s] * v;
+                        sum[c * 4u + t] += weight[((filters + min(first + c, inner - 1u)) * params.r + r) * params.s + s] * v;
                     }
                 }
             }
@@ -129,12 +130,12 @@ fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_i
     // unroll
     for (var c = 0u; c < channels; c++) {
         // unroll
-        for (var t = 0u; t < 2u; t++) {
+        for (var t = 0u; t < rows; t++) {
             // unroll
             for (var j = 0u; j < 4u; j++) {
                 if first + c < inner && row + t < params.h && column + j < params.w {
                     let i = ((image * params.c + wid.z * inner + first + c) * params.h + row + t) * params.w + column + j;
-                    var v = sum[c * 2u + t][j];
+                    var v = sum[c * 4u + t][j];
                     if accumulate { v += dx[i]; }
                     dx[i] = v;
                 }

@@ -1,5 +1,5 @@
 // conv2d_weights: dw[k,c,r,s] += sum over n,i,j of dy[n,k,i,j] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
-// x is (n, c, h, w), dy is (n, k, oh, ow), part is (splits, weights), dw is (k, c/groups, r, s).
+// x is (n, c, h, w), dy is (n, k, oh, ow), dy4 is dy as vec4, part is (splits, weights), dw is (k, c/groups, r, s).
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,
@@ -10,9 +10,10 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> part: array<f32>;
-@group(0) @binding(4) var<storage, read> parts: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(3) var<storage, read> dy4: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> part: array<f32>;
+@group(0) @binding(5) var<storage, read> parts: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dw: array<f32>;
 
 const block: u32 = 32u;
 const channels: u32 = 8u; // output channels of one invocation
@@ -57,9 +58,13 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
             for (var k = 0u; k < channels; k++) {
                 let start = ((image * params.k + wid.z * outer + min(first + k, outer - 1u)) * params.oh + row) * params.ow;
                 var d = vec4<f32>();
-                // unroll
-                for (var j = 0u; j < 4u; j++) {
-                    d[j] = select(0.0, dy[start + min(column + j, params.ow - 1u)], column + j < params.ow);
+                if params.ow % 4u == 0u {
+                    d = dy4[(start + column) / 4u];
+                } else {
+                    // unroll
+                    for (var j = 0u; j < 4u; j++) {
+                        d[j] = select(0.0, dy[start + min(column + j, params.ow - 1u)], column + j < params.ow);
+                    }
                 }
                 // unroll
                 for (var s = 0u; s < params.s; s++) {
