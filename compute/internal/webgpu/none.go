@@ -1,0 +1,86 @@
+//go:build !cgo && !js
+
+package webgpu
+
+import (
+	"context"
+	"fmt"
+)
+
+// Binding names the WebGPU binding: this build has none.
+const Binding = "none"
+
+var errNone = fmt.Errorf("%w: this program was built without cgo, which the GPU path needs", ErrNone)
+
+// Adapter, Device, Buffer, Pipeline, BindGroup and Plan have no values here:
+// Adapters finds nothing to open.
+type (
+	Adapter   struct{}
+	Device    struct{}
+	Buffer    struct{}
+	Pipeline  struct{}
+	BindGroup struct{}
+	Plan      struct{}
+)
+
+// Adapters returns ErrNone: a build without cgo has no GPU.
+func Adapters() ([]*Adapter, error) { return nil, errNone }
+
+// Info describes nothing.
+func (a *Adapter) Info() Info { return Info{} }
+
+// Limits are zero.
+func (a *Adapter) Limits() Limits { return Limits{} }
+
+// Features are none.
+func (a *Adapter) Features() []string { return nil }
+
+// Open returns ErrNone.
+func (a *Adapter) Open(string, Limits, []string) (*Device, error) { return nil, errNone }
+
+// Release does nothing.
+func (a *Adapter) Release() {}
+
+// NewBuffer returns ErrNone.
+func (d *Device) NewBuffer(string, uint64, Usage) (*Buffer, error) { return nil, errNone }
+
+// Write returns ErrNone.
+func (d *Device) Write(*Buffer, uint64, []byte) error { return errNone }
+
+// NewPipeline returns ErrNone.
+func (d *Device) NewPipeline(_, _, _ string, _ []Slot) (*Pipeline, error) { return nil, errNone }
+
+// NewBindGroup returns ErrNone.
+func (d *Device) NewBindGroup(string, *Pipeline, []*Buffer) (*BindGroup, error) {
+	return nil, errNone
+}
+
+// NewPlan returns ErrNone.
+func (d *Device) NewPlan([]Command) (*Plan, error) { return nil, errNone }
+
+// Submit returns ErrNone.
+func (d *Device) Submit(*Plan, int, int) error { return errNone }
+
+// Wait returns ErrNone.
+func (d *Device) Wait(context.Context) error { return errNone }
+
+// Read returns ErrNone.
+func (d *Device) Read(context.Context, *Buffer, []byte) error { return errNone }
+
+// Err returns ErrNone.
+func (d *Device) Err() error { return errNone }
+
+// Release does nothing.
+func (d *Device) Release() {}
+
+// Release does nothing.
+func (b *Buffer) Release() {}
+
+// Release does nothing.
+func (p *Pipeline) Release() {}
+
+// Release does nothing.
+func (g *BindGroup) Release() {}
+
+// Release does nothing.
+func (p *Plan) Release() {}
