@@ -1,0 +1,61 @@
+// gelu_tanh: y = x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) / 2, which is
+// x / (1 + exp(-v)) with v = x * (c0 + c1 x^2), element by element.
+// x, y, dy, dx are (n).
+
+struct Params { n: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+
+const block: u32 = 64u;
+const accumulate: bool = true;
+
+const c0: f32 = 1.5957691216; // 2 sqrt(2/pi)
+const c1: f32 = 0.0713548163; // 0.044715 c0
+
+// exponential is exp(x) within 1 ULP for x <= 88, and 0 below the smallest
+// normal number (Moshier, Cephes, expf): x = k log 2 + r.
+fn exponential(x: f32) -> f32 {
+    let v = clamp(x, -87.33655, 88.0);
+    let k = floor(v * 1.44269504 + 0.5);
+    let r = (v - k * 0.693359375) + k * 2.12194440e-4;
+    var q = 1.9875691500e-4;
+    q = q * r + 1.3981999507e-3;
+    q = q * r + 8.3334519073e-3;
+    q = q * r + 4.1665795894e-2;
+    q = q * r + 1.6666665459e-1;
+    q = q * r + 5.0000001201e-1;
+    q = q * (r * r) + r + 1.0;
+    return select(0.0, q * bitcast<f32>((i32(k) + 127) << 23u), x >= -87.33655);
+}
+
+// logistic is 1 / (1 + exp(-v)); the exponential never exceeds 1.
+fn logistic(v: f32) -> f32 {
+    let e = exponential(-abs(v));
+    return select(e, 1.0, v >= 0.0) / (1.0 + e);
+}
+
+// invocations: n
+@compute @workgroup_size(block)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    let a = clamp(x[i], -16.0, 16.0);
+    y[i] = x[i] * logistic(a * (c0 + c1 * (a * a)));
+}
+
+// invocations: n
+@compute @workgroup_size(block)
+fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    let a = clamp(x[i], -16.0, 16.0);
+    let v = a * (c0 + c1 * (a * a));
+    let s = logistic(v);
+    var d = dy[i] * (s + a * (c0 + 3.0 * c1 * (a * a)) * (s * logistic(-v)));
+    if accumulate { d += dx[i]; }
+    dx[i] = d;
+}
