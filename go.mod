@@ -2,7 +2,10 @@ module github.com/pumice-ml/pumice
 
 go 1.26.0
 
-require github.com/oliverbestmann/webgpu v1.0.0
+require (
+	github.com/cogentcore/webgpu v0.23.0
+	github.com/oliverbestmann/webgpu v1.0.0
+)
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
@@ -17,7 +20,6 @@ require (
 	github.com/chromedp/sysutil v1.1.0 // indirect
 	github.com/clipperhouse/stringish v0.1.1 // indirect
 	github.com/clipperhouse/uax29/v2 v2.3.0 // indirect
-	github.com/cogentcore/webgpu v0.23.0 // indirect
 	github.com/go-gl/mathgl v1.2.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20250725192818-e39067aee2d2 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
