@@ -31,7 +31,7 @@ func Zeros() Initializer { return Constant(0) }
 // Ones sets every element to 1.
 func Ones() Initializer { return Constant(1) }
 
-// Uniform draws from [-bound, bound).
+// Uniform draws from [-bound, bound], ends rounded to float32.
 func Uniform(bound float64) Initializer {
 	return func(p *compute.Param, seed, stream uint32) {
 		for i := range p.Data {
