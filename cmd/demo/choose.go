@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+// choices are the flags that commands share.
+type choices struct {
+	device, limits string
+	data, model    string
+	out            string
+	images         int // of the built-in training set, for tests
+}
+
+func (c *choices) deviceFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.device, "device", "auto", "auto, reference, or part of an adapter's name")
+	f.StringVar(&c.limits, "limits", "adapter", "adapter, or default: the limits every WebGPU device guarantees")
+}
+
+func (c *choices) dataFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.data, "data", "builtin", "builtin, mnist (downloaded once), or a folder of IDX files")
+	f.IntVar(&c.images, "images", 0, "training images of the built-in set; 0 is 20,000")
+	if err := f.MarkHidden("images"); err != nil {
+		panic(err)
+	}
+}
+
+func (c *choices) outFlag(f *pflag.FlagSet) {
+	f.StringVar(&c.out, "out", "pumice-run", "folder for the checkpoint, history and curve")
+}
+
+// open opens the chosen device and says which and why.
+func (c *choices) open(ctx context.Context) (dev *compute.Device, why string, err error) {
+	if c.limits != "adapter" && c.limits != "default" {
+		return nil, "", fmt.Errorf("--limits %q, want adapter or default", c.limits)
+	}
+	if c.device == "reference" {
+		dev := compute.Reference()
+		return dev, dev.String() + ": as asked", nil
+	}
+	want := compute.Want{DefaultLimits: c.limits == "default"}
+	if c.device != "auto" {
+		want.Name = c.device
+	}
+	dev, err = compute.Open(ctx, want)
+	if err == nil {
+		why = "the best adapter here"
+		if want.Name != "" {
+			why = "its name matches " + strconv.Quote(want.Name)
+		}
+		return dev, dev.String() + ": " + why, nil
+	}
+	if c.device != "auto" || !errors.Is(err, compute.ErrNoAdapter) {
+		return nil, "", err
+	}
+	dev = compute.Reference()
+	return dev, dev.String() + `: no GPU adapter was found; "demo info" says how to get one`, nil
+}
+
+// load returns the chosen data set.
+func (c *choices) load(ctx context.Context) (train, test *data.Set, err error) {
+	switch c.data {
+	case "builtin":
+		train, test = data.Digits(data.DigitsOptions{Train: c.images, Test: c.images / 5})
+		return train, test, nil
+	case "mnist":
+		return data.MNIST(ctx, data.MNISTOptions{})
+	}
+	return data.LoadDir(c.data)
+}
+
+// build makes the model of a name for images of a size.
+func build(name string, channels, height, width, classes int) (layers.Layer, error) {
+	switch name {
+	case "cnn":
+		h, w := ((height-4)/2-4)/2, ((width-4)/2-4)/2
+		if h < 1 || w < 1 {
+			return nil, fmt.Errorf("--model cnn needs images of 16x16 or larger, these are %dx%d", height, width)
+		}
+		return layers.Sequential{
+			layers.NewConv2D(channels, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+			layers.NewConv2D(8, 16, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+			layers.Flatten{}, layers.NewLinear(16*h*w, classes),
+		}, nil
+	case "mlp":
+		return layers.Sequential{
+			layers.Flatten{}, layers.NewLinear(channels*height*width, 128), layers.ReLU{}, layers.NewLinear(128, classes),
+		}, nil
+	}
+	return nil, fmt.Errorf("--model %q, want mlp or cnn", name)
+}
+
+// notes describe a model in its checkpoint.
+func notes(model string, s *data.Set) map[string]string {
+	return map[string]string{
+		"model": model, "channels": strconv.Itoa(s.Channels), "height": strconv.Itoa(s.Height), "width": strconv.Itoa(s.Width),
+		"classes": strings.Join(s.Classes, "\n"),
+	}
+}
+
+// described is a model as a checkpoint describes it.
+type described struct {
+	layers.Layer
+	name                    string
+	channels, height, width int
+	classes                 []string
+}
+
+// fromNotes builds the model that a checkpoint's notes describe.
+func fromNotes(path string, n map[string]string) (*described, error) {
+	d := &described{name: n["model"], classes: strings.Split(n["classes"], "\n")}
+	for name, to := range map[string]*int{"channels": &d.channels, "height": &d.height, "width": &d.width} {
+		v, err := strconv.Atoi(n[name])
+		if err != nil || v < 1 || v > 4096 {
+			return nil, fmt.Errorf("checkpoint %s: its note %s is %q, want a number of 1 to 4096: was it written by demo train?", path, name, n[name])
+		}
+		*to = v
+	}
+	var err error
+	d.Layer, err = build(d.name, d.channels, d.height, d.width, len(d.classes))
+	return d, err
+}

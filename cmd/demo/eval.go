@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+func evalCommand() *cobra.Command {
+	var o choices
+	var checkpoint string
+	cmd := &cobra.Command{
+		Use:   "eval",
+		Short: "Measure a checkpoint on the test set",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.eval(cmd.Context(), cmd.OutOrStdout(), checkpoint)
+		},
+	}
+	o.deviceFlags(cmd.Flags())
+	o.dataFlags(cmd.Flags())
+	o.outFlag(cmd.Flags())
+	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "checkpoint to read; default is the one in --out")
+	return cmd
+}
+
+// restored reads the model of a checkpoint, the one in the output folder where
+// path is empty.
+func (c *choices) restored(path string) (*described, error) {
+	if path == "" {
+		path = filepath.Join(c.out, checkpointName)
+	}
+	n, err := train.Notes(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := fromNotes(path, n)
+	if err != nil {
+		return nil, err
+	}
+	return m, train.LoadModel(path, m.Layer)
+}
+
+// fits checks that the images are those the model was made for.
+func (d *described) fits(s *data.Set) error {
+	if s.Channels != d.channels || s.Height != d.height || s.Width != d.width || len(s.Classes) != len(d.classes) {
+		return fmt.Errorf("the model takes %d channels of %dx%d and tells %d classes, %s has %d channels of %dx%d and %d classes",
+			d.channels, d.height, d.width, len(d.classes), s.Name, s.Channels, s.Height, s.Width, len(s.Classes))
+	}
+	return nil
+}
+
+func (c *choices) eval(ctx context.Context, out io.Writer, checkpoint string) error {
+	m, err := c.restored(checkpoint)
+	if err != nil {
+		return err
+	}
+	dev, why, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	fmt.Fprintln(out, "device:", why)
+	_, test, err := c.load(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.fits(test); err != nil {
+		return err
+	}
+	e, err := train.NewEvaluator(dev, m.Layer, layers.SoftmaxCrossEntropy{}, test)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	loss, accuracy, err := e.Run(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s, %d images: accuracy %.2f%%, loss %.4f\n", test.Name, test.Len(), 100*accuracy, loss)
+	return nil
+}

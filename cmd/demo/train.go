@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+// checkpointName is the file that train writes in the output folder.
+const checkpointName = "checkpoint.safetensors"
+
+type trainOptions struct {
+	choices
+	epochs, batch int
+	rate          float64
+	optimizer     string
+	seed          uint32
+	resume, json  bool
+}
+
+func trainCommand() *cobra.Command {
+	var o trainOptions
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train a model and write checkpoint, history and curve",
+		Long: `Train a model. The output folder gets checkpoint.safetensors (weights, optimizer
+state, step and seed), history.csv and curve.png. Ctrl-C saves; --resume goes on
+to the same weights, bit for bit, as a run that was never stopped. A run without
+--resume into a folder that holds a checkpoint keeps it as
+checkpoint.previous.safetensors.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	f := cmd.Flags()
+	o.deviceFlags(f)
+	o.dataFlags(f)
+	o.outFlag(f)
+	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
+	f.IntVar(&o.epochs, "epochs", 4, "how often to go through the training set")
+	f.IntVar(&o.batch, "batch", 64, "images of a step")
+	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.003 for adam and adamw, else the optimizer's default")
+	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
+	f.Uint32Var(&o.seed, "seed", 1, "seed of weights and order")
+	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
+	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
+	return cmd
+}
+
+func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
+	rate := o.rate
+	if rate == 0 && strings.HasPrefix(o.optimizer, "adam") {
+		rate = 0.003
+	}
+	optimizer, err := train.OptimizerByName(o.optimizer, rate)
+	if err != nil {
+		return err
+	}
+	dev, why, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	if !o.json {
+		fmt.Fprintln(out, "device:", why)
+	}
+	trainSet, testSet, err := o.load(ctx)
+	if err != nil {
+		return err
+	}
+	model, err := build(o.model, trainSet.Channels, trainSet.Height, trainSet.Width, len(trainSet.Classes))
+	if err != nil {
+		return err
+	}
+	layers.Initialize(model, o.seed)
+	checkpoint, err := o.folder()
+	if err != nil {
+		return err
+	}
+	show := o.reporter(out, dev, model, trainSet)
+	loop := train.Loop{
+		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Batch: o.batch, Epochs: o.epochs, Seed: o.seed,
+		Checkpoint: checkpoint, Resume: o.resume, Notes: notes(o.model, trainSet), Progress: show.progress,
+	}
+	start := time.Now()
+	history, err := loop.Run(ctx, dev, trainSet, testSet)
+	show.close()
+	if errors.Is(err, train.ErrInterrupted) {
+		if !o.json {
+			fmt.Fprintf(out, "stopped; %s holds all there is. Go on with the same command and --resume.\n", checkpoint)
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if err := writeHistory(filepath.Join(o.out, "history.csv"), history); err != nil {
+		return err
+	}
+	if err := writeCurve(filepath.Join(o.out, "curve.png"), history); err != nil {
+		return err
+	}
+	show.done(history, time.Since(start), checkpoint, weightsSum(model))
+	return nil
+}
+
+// folder makes the output folder, keeps an older checkpoint aside, and returns
+// the checkpoint's path.
+func (o *trainOptions) folder() (string, error) {
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return "", fmt.Errorf("--out %s: cannot make the folder: %w", o.out, err)
+	}
+	probe, err := os.CreateTemp(o.out, ".pumice-*.tmp")
+	if err != nil {
+		return "", fmt.Errorf("--out %s: cannot write to the folder: %w", o.out, err)
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+	path := filepath.Join(o.out, checkpointName)
+	_, err = os.Stat(path)
+	switch {
+	case o.resume && err != nil:
+		return "", fmt.Errorf("--resume: no checkpoint to go on from: %w", err)
+	case !o.resume && err == nil:
+		if err := os.Rename(path, filepath.Join(o.out, "checkpoint.previous.safetensors")); err != nil {
+			return "", fmt.Errorf("--out %s: cannot keep the older checkpoint: %w", o.out, err)
+		}
+	}
+	return path, nil
+}
+
+// weightsSum is the SHA-256 of the model's parameters, by name.
+func weightsSum(model layers.Layer) string {
+	h := sha256.New()
+	for name, p := range layers.Params(model) {
+		fmt.Fprintf(h, "%s %v\n", name, p.Shape)
+		if err := binary.Write(h, binary.LittleEndian, p.Data); err != nil {
+			panic(err) // a hash takes everything
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// jsonLine prints one object.
+func jsonLine(out io.Writer, v any) {
+	if err := json.NewEncoder(out).Encode(v); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+	}
+}
+
+// reporter tells the user how a run goes.
+func (o *trainOptions) reporter(out io.Writer, dev *compute.Device, model layers.Layer, set *data.Set) *report {
+	r := &report{out: out, json: o.json, images: set.Len() / o.batch * o.batch}
+	info := dev.Info()
+	if o.json {
+		jsonLine(out, map[string]any{
+			"event": "start", "device": info.Name, "backend": info.Backend, "adapter_type": info.Type, "parameters": layers.CountParams(model),
+		})
+		return r
+	}
+	fmt.Fprintf(out, "data:   %s, %d images of %dx%d, %d classes\n", set.Name, set.Len(), set.Height, set.Width, len(set.Classes))
+	if err := layers.Summary(out, model, 1, set.Channels, set.Height, set.Width); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+	}
+	return r
+}

@@ -1,0 +1,165 @@
+// Package infer runs trained models inside applications.
+//
+//	session, err := infer.Open(dev, model, weights, 1, 28, 28) // weights by go:embed
+//	probs, err := session.Predict(ctx, pixels)                 // from any goroutine
+//	session.Close()
+//
+// A session compiles the model once and keeps its buffers: after the first call
+// nothing is allocated on the device.
+package infer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/layers"
+)
+
+var (
+	// ErrInput says that the input is not a whole number of images.
+	ErrInput = errors.New("wrong input")
+	// ErrWeights says that the weights do not fit the model.
+	ErrWeights = errors.New("wrong weights")
+	// ErrClosed says that the session was closed.
+	ErrClosed = compute.ErrClosed
+)
+
+// lanes is how many calls a session runs side by side.
+const lanes = 2
+
+// Session is a classifier compiled for a device. It is safe for many
+// goroutines; Close frees everything it holds but the device.
+type Session struct {
+	dev   *compute.Device
+	model layers.Layer
+	size  int // elements of one input
+	names int // outputs for one input
+
+	mu     sync.Mutex
+	closed bool
+	free   chan *lane
+	calls  sync.WaitGroup
+}
+
+// lane is one compiled program with its input and output.
+type lane struct {
+	program *compute.Program
+	x, y    *compute.Tensor
+}
+
+// Open sets the model's parameters from weights, a safetensors file in memory
+// that holds each of them under its PyTorch name (a checkpoint of package train
+// or a state dict; nil keeps the parameters as they are), and compiles it for
+// inputs of the shape (without the batch) and outputs of one row of logits
+// each. Errors wrap ErrWeights or those of package compute.
+func Open(dev *compute.Device, model layers.Layer, weights []byte, shape ...int) (*Session, error) {
+	if weights != nil {
+		if err := layers.Load(weights, "weights", model); err != nil {
+			return nil, fmt.Errorf("infer: Open: %w: %w", ErrWeights, err)
+		}
+	}
+	s := &Session{dev: dev, model: model, size: compute.Elements(shape), free: make(chan *lane, lanes)}
+	var params []*compute.Param
+	for _, p := range layers.Params(model) {
+		params = append(params, p)
+	}
+	if err := dev.Upload(params...); err != nil {
+		return nil, fmt.Errorf("infer: Open: %w", err)
+	}
+	for range lanes {
+		t := compute.NewTape(dev)
+		l := &lane{x: t.Input("x", compute.F32, append([]int{1}, shape...)...)}
+		l.y = model.Forward(t, l.x)
+		t.Keep(l.y)
+		s.names = l.y.Len()
+		var err error
+		if l.program, err = t.Compile(); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("infer: Open: %w", err)
+		}
+		s.free <- l
+	}
+	return s, nil
+}
+
+// Predict returns the class probabilities of each input, one after another: the
+// softmax of the model's logits. The input is one image or several, row-major.
+// Errors wrap ErrInput, ErrClosed, the context's error, or those of package
+// compute.
+func (s *Session) Predict(ctx context.Context, pixels []float32) ([]float32, error) {
+	if len(pixels) == 0 || len(pixels)%s.size != 0 {
+		return nil, fmt.Errorf("infer: Predict: %d numbers, want a multiple of %d: %w", len(pixels), s.size, ErrInput)
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("infer: Predict: %w", ErrClosed)
+	}
+	s.calls.Add(1)
+	s.mu.Unlock()
+	defer s.calls.Done()
+	var l *lane
+	select {
+	case l = <-s.free:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("infer: Predict: %w", ctx.Err())
+	}
+	defer func() { s.free <- l }()
+	probs := make([]float32, len(pixels)/s.size*s.names)
+	for i := range len(pixels) / s.size {
+		row := probs[i*s.names : (i+1)*s.names]
+		if err := l.run(ctx, pixels[i*s.size:(i+1)*s.size], row); err != nil {
+			return nil, fmt.Errorf("infer: Predict: %w", err)
+		}
+		softmax(row)
+	}
+	return probs, nil
+}
+
+func (l *lane) run(ctx context.Context, x, y []float32) error {
+	if err := l.program.Write(l.x, x); err != nil {
+		return err
+	}
+	if err := l.program.Run(ctx); err != nil {
+		return err
+	}
+	return l.program.Read(ctx, l.y, y)
+}
+
+// softmax turns logits into probabilities, in place.
+func softmax(x []float32) {
+	most, sum := math.Inf(-1), 0.0
+	for _, v := range x {
+		most = max(most, float64(v))
+	}
+	for _, v := range x {
+		sum += math.Exp(float64(v) - most)
+	}
+	for i, v := range x {
+		x[i] = float32(math.Exp(float64(v)-most) / sum)
+	}
+}
+
+// Close waits for calls in progress and frees the session's programs and the
+// device's copies of the model's parameters. It may be called twice.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.calls.Wait()
+	for len(s.free) > 0 {
+		(<-s.free).program.Close()
+	}
+	for _, p := range layers.Params(s.model) {
+		s.dev.Forget(p)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package infer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/layers"
+)
+
+func model() layers.Layer {
+	return layers.Sequential{layers.NewConv2D(1, 3, 3), layers.ReLU{}, layers.Flatten{}, layers.NewLinear(48, 5)}
+}
+
+func weights(t *testing.T) []byte {
+	m := model()
+	layers.Initialize(m, 3)
+	var b bytes.Buffer
+	if err := layers.Save(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func image(seed uint32) []float32 {
+	x := make([]float32, 36)
+	for i := range x {
+		x[i] = compute.Uniform(compute.RandomBits(seed, 0, 0, uint32(i))[0])
+	}
+	return x
+}
+
+func TestPredictFromManyGoroutines(t *testing.T) {
+	w, ctx := weights(t), context.Background()
+	ref := compute.Reference()
+	defer ref.Close()
+	want, err := Open(ref, model(), w, 1, 6, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	s, err := Open(dev, model(), w, 1, 6, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 5 {
+				x := slices.Concat(image(uint32(g)), image(uint32(100+i)))
+				got, err := s.Predict(ctx, x)
+				ours, err2 := want.Predict(ctx, x)
+				if err != nil || err2 != nil || len(got) != 10 {
+					t.Errorf("%v, %v, %d probabilities, want 10", err, err2, len(got))
+					return
+				}
+				for j := range got {
+					if math.Abs(float64(got[j]-ours[j])) > 1e-6 {
+						t.Errorf("goroutine %d, probability %d: got %v, the reference %v", g, j, got[j], ours[j])
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestErrors(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	ctx := context.Background()
+	if _, err := Open(dev, model(), []byte("no tensors"), 1, 6, 6); !errors.Is(err, ErrWeights) {
+		t.Errorf("damaged weights: got %v, want ErrWeights", err)
+	}
+	other := layers.Sequential{layers.Flatten{}, layers.NewLinear(36, 5)}
+	if _, err := Open(dev, other, weights(t), 1, 6, 6); !errors.Is(err, ErrWeights) {
+		t.Errorf("weights of another model: got %v, want ErrWeights", err)
+	}
+	s, err := Open(dev, model(), nil, 1, 6, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 35, 37} {
+		if _, err := s.Predict(ctx, make([]float32, n)); !errors.Is(err, ErrInput) {
+			t.Errorf("%d numbers: got %v, want ErrInput", n, err)
+		}
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := s.Predict(ended, image(1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Predict(ctx, image(1)); !errors.Is(err, ErrClosed) {
+		t.Errorf("closed: got %v, want ErrClosed", err)
+	}
+	if left := dev.Ledger(); len(left) > 0 {
+		t.Errorf("a closed session holds %+v", left)
+	}
+}
