@@ -18,23 +18,20 @@ struct Params {
 const block: u32 = 64u;
 const accumulate: bool = true;
 
-// pcg4d of Jarzynski and Olano (2020); compute.RandomBits is the same.
-fn pcg4d(counters: vec4<u32>) -> vec4<u32> {
+// random is the first number of pcg4d (Jarzynski and Olano 2020), as that of
+// compute.RandomBits.
+fn random(counters: vec4<u32>) -> u32 {
     var v = counters * 1664525u + 1013904223u;
     v.x += v.y * v.w;
     v.y += v.z * v.x;
     v.z += v.x * v.y;
     v.w += v.y * v.z;
     v ^= v >> vec4<u32>(16u);
-    v.x += v.y * v.w;
-    v.y += v.z * v.x;
-    v.z += v.x * v.y;
-    v.w += v.y * v.z;
-    return v;
+    return v.x + v.y * v.w;
 }
 
 fn kept(i: u32) -> bool {
-    return (pcg4d(vec4<u32>(clock[1], params.stream, clock[0], i)).x >> 8u) >= params.threshold;
+    return (random(vec4<u32>(clock[1], params.stream, clock[0], i)) >> 8u) >= params.threshold;
 }
 
 // invocations: n
