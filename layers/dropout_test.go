@@ -38,6 +38,13 @@ func TestDropoutKeeps(t *testing.T) {
 	if off := math.Abs(float64(kept) - n*(1-p)); off > 5*math.Sqrt(n*p*(1-p)) {
 		t.Errorf("kept %d of %d, want about %v", kept, n, n*(1-p))
 	}
+	// A number equal to P keeps its element.
+	edge := Dropout{float64(compute.Uniform(compute.RandomBits(1, 1, 1, 5)[0]))}
+	for _, dev := range []*compute.Device{compute.Reference(), devicetest.Open(t)} {
+		if got := drop(t, dev, edge, 6, 1, 1)[5]; got != float32(1/(1-edge.P)) {
+			t.Errorf("%v: element at the edge is %v, want it kept", dev, got)
+		}
+	}
 	// Another step, and another seed, is another mask: 42% of the elements differ.
 	for name, other := range map[string][]float32{
 		"step": drop(t, compute.Reference(), Dropout{p}, n, 2, 1),
