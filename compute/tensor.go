@@ -90,7 +90,6 @@ type Tensor struct {
 	tape  *Tape
 	shape []int
 	dtype DType
-	name  string
 	base  *slot // shared by all reshaped views
 }
 
