@@ -71,7 +71,7 @@ func Parse(name, text string) (*Shader, error) {
 		default:
 			return fail("binding %d (%s) has address space %q", number, b.Name, space)
 		}
-		if (number == 0) != (b.Access == "uniform" && b.Name == "params") {
+		if (number == 0) != (b.Access == "uniform") || (number == 0) != (b.Name == "params") {
 			return fail("binding %d is %s %s; binding 0, and no other, is the uniform params", number, b.Access, b.Name)
 		}
 		if number == 0 {

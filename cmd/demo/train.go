@@ -39,10 +39,10 @@ func trainCommand() *cobra.Command {
 		Use:   "train",
 		Short: "Train a model and write checkpoint, history and curve",
 		Long: `Train a model. The output folder gets checkpoint.safetensors (weights, optimizer
-state, step and seed), history.csv and curve.png. Ctrl-C saves; --resume goes on
-to the same weights, bit for bit, as a run that was never stopped. A run without
---resume into a folder that holds a checkpoint keeps it as
-checkpoint.previous.safetensors.`,
+state, step and seed), weights.safetensors (weights alone), history.csv and
+curve.png. Ctrl-C saves; --resume goes on to the same weights, bit for bit, as a
+run that was never stopped. A run without --resume into a folder that holds a
+checkpoint keeps it as checkpoint.previous.safetensors.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
@@ -109,6 +109,9 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	if err := writeHistory(filepath.Join(o.out, "history.csv"), history); err != nil {
+		return err
+	}
+	if err := layers.SaveFile(filepath.Join(o.out, "weights.safetensors"), model); err != nil {
 		return err
 	}
 	if err := writeCurve(filepath.Join(o.out, "curve.png"), history); err != nil {

@@ -1,0 +1,406 @@
+package compute_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+)
+
+var ctx = context.Background()
+
+const addText = `// add: y += x + shift, element by element.
+// x, y are (n).
+struct Params { n: u32, shift: f32, sign: i32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+const block: u32 = 64u;
+const accumulate: bool = true;
+// invocations: n
+// trips: n
+@compute @workgroup_size(block)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    var v = f32(params.sign) * (x[i] + params.shift);
+    if accumulate { v += y[i]; }
+    y[i] = v;
+}
+// invocations: n
+@compute @workgroup_size(block)
+fn wrong(@builtin(global_invocation_id) id: vec3<u32>) {
+    y[id.x] = x[id.x] * 1.001;
+}
+// invocations: n
+@compute @workgroup_size(block)
+fn broken(@builtin(global_invocation_id) id: vec3<u32>) {
+    y[id.x] = x[id.x] + nonsense;
+}
+// invocations: n, n, n
+@compute @workgroup_size(1)
+fn cube(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = x[id.x]; }
+// invocations: n
+@compute @workgroup_size(1024)
+fn wide(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = x[id.x]; }
+`
+
+type addParams struct {
+	N     uint32
+	Shift float32
+	Sign  int32
+}
+
+var files = fstest.MapFS{"add.wgsl": {Data: []byte(addText)}}
+
+func addDefine(p addParams, b [][]float64) {
+	for i, x := range b[0] {
+		b[1][i] += float64(p.Sign) * (x + float64(p.Shift))
+	}
+}
+
+func copyDefine(_ addParams, b [][]float64) { copy(b[1], b[0]) }
+
+var (
+	add    = compute.NewKernelFS(files, "add.forward", addDefine, compute.Dot(2))
+	wrong  = compute.NewKernelFS(files, "add.wrong", copyDefine, compute.ULP(4))
+	broken = compute.NewKernelFS(files, "add.broken", copyDefine, compute.Exact)
+	cube   = compute.NewKernelFS(files, "add.cube", copyDefine, compute.Exact)
+	wide   = compute.NewKernelFS(files, "add.wide", copyDefine, compute.Exact)
+)
+
+func run(x, y *compute.Tensor, shift float32) {
+	add.Run(addParams{uint32(x.Len()), shift, -1}, x, y)
+}
+
+func devices(t *testing.T, f func(t *testing.T, dev *compute.Device)) {
+	t.Run("reference", func(t *testing.T) {
+		dev := compute.Reference()
+		defer dev.Close()
+		f(t, dev)
+	})
+	t.Run("gpu", func(t *testing.T) {
+		dev := devicetest.Open(t)
+		devicetest.NoLeaks(t, dev)
+		f(t, dev)
+	})
+}
+
+func ramp(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(i) - 3.5
+	}
+	return x
+}
+
+func TestAccumulateAndPrune(t *testing.T) {
+	for _, without := range [][]compute.Pass{nil, {compute.Prune}, {compute.Accumulate}, {compute.Specialise}, {compute.Prune, compute.Accumulate, compute.Specialise}} {
+		devices(t, func(t *testing.T, dev *compute.Device) {
+			tape := compute.NewTape(dev)
+			x := tape.Input("x", compute.F32, 100)
+			y, unread, untouched := tape.Zeros(100), tape.Zeros(100), tape.Zeros(3)
+			run(x, y, 1)
+			run(x, unread, 1)
+			run(x, y, 2)
+			tape.Keep(y, untouched)
+			p, err := tape.Compile(without...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			if err := p.Write(x, ramp(100)); err != nil {
+				t.Fatal(err)
+			}
+			steps, err := p.Steps()
+			if err != nil || without == nil && len(steps) > 3 {
+				t.Errorf("%d dispatches (%v), want the unread one pruned", len(steps), err)
+			}
+			got, zeros := make([]float32, 100), []float32{1, 1, 1}
+			for range 4 { // also once measured and split anew
+				if err := p.Run(ctx); err != nil {
+					t.Fatal(err)
+				}
+				if err := errors.Join(p.Read(ctx, y, got), p.Read(ctx, untouched, zeros)); err != nil {
+					t.Fatal(err)
+				}
+				for i, v := range got {
+					if want := -2*(float32(i)-3.5) - 3; v != want {
+						t.Fatalf("without %v: y[%d] is %v, want %v", without, i, v, want)
+					}
+				}
+				if zeros[0] != 0 || zeros[2] != 0 {
+					t.Errorf("an untouched tensor of zeros reads %v", zeros)
+				}
+			}
+		})
+	}
+}
+
+// TestGridFolds runs more than 65,535 workgroups.
+func TestGridFolds(t *testing.T) {
+	dev := devicetest.Open(t)
+	const n = 64*65535 + 77
+	tape := compute.NewTape(dev)
+	x, y := tape.Input("x", compute.F32, n), tape.Zeros(n)
+	wrong.Run(addParams{N: 0, Sign: 1}, x, y) // no invocations: nothing happens
+	copied.Run(copyParams{n}, x, y)
+	tape.Keep(y)
+	p, err := tape.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	in, out := ramp(n), make([]float32, n)
+	if err := errors.Join(p.Write(x, in), p.Run(ctx), p.Read(ctx, y, out)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range in {
+		if in[i] != out[i] {
+			t.Fatalf("element %d is %v, want %v", i, out[i], in[i])
+		}
+	}
+}
+
+type copyParams struct{ N uint32 }
+
+var copied = compute.NewKernelFS(fstest.MapFS{"copy.wgsl": {Data: []byte(`// copy: y = x.
+// x, y are (n).
+struct Params { n: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+const block: u32 = 64u;
+// invocations: n
+@compute @workgroup_size(block)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    y[i] = x[i];
+}
+`)}}, "copy.forward", func(_ copyParams, b [][]float64) { copy(b[1], b[0]) }, compute.Exact)
+
+// TestVerify finds the kernel whose device result is off by a part in a thousand.
+func TestVerify(t *testing.T) {
+	dev := devicetest.Open(t)
+	for _, k := range []*compute.Kernel{add, wrong} {
+		tape := compute.NewTape(dev)
+		x, y := tape.Input("x", compute.F32, 70), tape.Zeros(70)
+		k.Run(addParams{70, 0.5, -1}, x, y)
+		tape.Keep(y)
+		found, err := tape.Verify(ctx, func(p *compute.Program) error { return p.Write(x, ramp(70)) })
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%d deviations, %v", len(found), err)
+		}
+		last := found[len(found)-1]
+		if last.Legal != (k == add) {
+			t.Errorf("%s: %v, legal %v", k.Name(), last, last.Legal)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	dev := devicetest.Open(t)
+	limits := dev.Info().Limits
+	compile := func(k *compute.Kernel, n, params int) error {
+		tape := compute.NewTape(dev)
+		y := tape.Zeros(n)
+		k.Run(addParams{N: uint32(params)}, tape.Input("x", compute.F32, n), y)
+		tape.Keep(y)
+		p, err := tape.Compile()
+		if err == nil {
+			p.Close()
+		}
+		return err
+	}
+	if err := compile(broken, 10, 10); err == nil || !strings.Contains(err.Error(), "nonsense") || !strings.Contains(err.Error(), "add.broken") {
+		t.Errorf("a shader that does not compile: got %v, want the compiler's text and the kernel's name", err)
+	}
+	if err := compile(cube, 10, 70000); !errors.Is(err, compute.ErrLimit) {
+		t.Errorf("70,000 workgroups in three dimensions: got %v, want ErrLimit", err)
+	}
+	if err := compile(add, 10, 70000); !errors.Is(err, compute.ErrLimit) {
+		t.Errorf("70,000 trips: got %v, want ErrLimit", err)
+	}
+	if err := compile(add, int(limits.StorageBindingSize/4)+1, 10); !errors.Is(err, compute.ErrLimit) {
+		t.Errorf("a tensor over the binding limit: got %v, want ErrLimit", err)
+	}
+	if limits.InvocationsPerWorkgroup < 1024 {
+		if err := compile(wide, 10, 10); !errors.Is(err, compute.ErrLimit) {
+			t.Errorf("a workgroup of 1,024: got %v, want ErrLimit", err)
+		}
+	} else if err := compile(wide, 10, 10); err != nil {
+		t.Error(err)
+	}
+	if _, err := compute.Open(ctx, compute.Want{Name: "no such adapter"}); !errors.Is(err, compute.ErrNoAdapter) || !strings.Contains(err.Error(), `"no such adapter"`) {
+		t.Errorf("an adapter that does not exist: got %v", err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := compute.Open(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		tape := compute.NewTape(dev)
+		x, y := tape.Input("x", compute.F32, 4), tape.Zeros(4)
+		run(x, y, 0)
+		tape.Keep(y)
+		p, err := tape.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(p.Close(), p.Close()); err != nil {
+			t.Error(err)
+		}
+		for _, err := range []error{p.Run(ctx), p.Write(x, make([]float32, 4)), p.Read(ctx, y, make([]float32, 4))} {
+			if !errors.Is(err, compute.ErrClosed) {
+				t.Errorf("got %v, want ErrClosed", err)
+			}
+		}
+	})
+}
+
+func TestPanics(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	tape, other := compute.NewTape(dev), compute.NewTape(dev)
+	x, y := tape.Input("x", compute.F32, 4), tape.Zeros(4)
+	for want, f := range map[string]func(){
+		"params are int, want":             func() { add.Run(3, x, y) },
+		"1 tensors, want 2":                func() { add.Run(addParams{}, x) },
+		"is on another tape":               func() { add.Run(addParams{}, x, other.Zeros(4)) },
+		"is nil":                           func() { add.Run(addParams{}, x, nil) },
+		"want array<f32>":                  func() { add.Run(addParams{}, tape.NewU32(4), y) },
+		"is written and bound twice":       func() { add.Run(addParams{}, y, y) },
+		"which only the host writes":       func() { add.Run(addParams{}, y, x) },
+		"6 elements, want 4":               func() { tape.Reshape(x, 2, 3) },
+		"has no gradient":                  func() { tape.Grad(tape.NewU32(1)) },
+		"has 2 elements, want 3 for shape": func() { tape.Param(&compute.Param{Name: "p", Shape: []int{3}, Data: make([]float32, 2)}) },
+		"the tape has no Clock":            func() { tape.Random() },
+		"shape [2 -1] has a negative":      func() { tape.New(2, -1) },
+		"shader add has no entry point":    func() { compute.NewKernelFS(files, "add.none", addDefine, compute.Exact) },
+		"want a struct of the fields":      func() { compute.NewKernelFS(files, "add.forward", func(int, [][]float64) {}, compute.Exact) },
+		"definition and error model":       func() { compute.NewKernelFS(files, "add.forward", addDefine, nil) },
+	} {
+		func() {
+			defer func() {
+				if got, _ := recover().(string); !strings.Contains(got, want) {
+					t.Errorf("panic %q, want %q", got, want)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+// TestParams uploads once, shares between programs, and comes back.
+func TestParams(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		sum := compute.NewParam("sum", 8)
+		sum.Data[2] = 5
+		before := dev.Traffic()
+		var programs []*compute.Program
+		for range 2 {
+			tape := compute.NewTape(dev)
+			x := tape.Input("x", compute.F32, 8)
+			run(x, tape.Param(sum), 1)
+			p, err := tape.Compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			programs = append(programs, p)
+		}
+		if up := dev.Traffic().Up - before.Up; up != 32 {
+			t.Errorf("%d bytes went up, want the parameter's 32 once", up)
+		}
+		for _, p := range programs {
+			if err := p.Run(ctx); err != nil { // x is 0
+				t.Fatal(err)
+			}
+		}
+		if err := dev.Download(ctx, sum); err != nil || sum.Data[0] != -2 || sum.Data[2] != 3 {
+			t.Errorf("%v: the parameter is %v, want -2 and 3", err, sum.Data)
+		}
+		sum.Data[0] = 9
+		if err := errors.Join(dev.Upload(sum), programs[0].Run(ctx), dev.Download(ctx, sum)); err != nil || sum.Data[0] != 8 {
+			t.Errorf("%v: the parameter is %v after an upload of 9 and a run, want 8", err, sum.Data[0])
+		}
+		dev.Forget(sum)
+	})
+}
+
+// TestManyGoroutines reads and runs from several goroutines at once.
+func TestManyGoroutines(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		var wg sync.WaitGroup
+		for g := range 6 {
+			wg.Go(func() {
+				tape := compute.NewTape(dev)
+				x, y := tape.Input("x", compute.F32, 333), tape.Zeros(333)
+				run(x, y, float32(g))
+				tape.Keep(y)
+				p, err := tape.Compile()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer p.Close()
+				got := make([]float32, 333)
+				for range 30 {
+					if err := errors.Join(p.Write(x, ramp(333)), p.Run(ctx)); err != nil {
+						t.Error(err)
+						return
+					}
+					later, err := p.ReadLater(y)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if err := errors.Join(p.Run(ctx), later.Wait(ctx, got)); err != nil || got[300] != -(296.5+float32(g)) {
+						t.Errorf("%v: goroutine %d reads %v", err, g, got[300])
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestModels(t *testing.T) {
+	for x, want := range map[float64]float64{1: 0x1p-23, 1.9: 0x1p-23, 2: 0x1p-22, -0.75: 0x1p-24, 0: 0x1p-149, 1e-40: 0x1p-149} {
+		if got := compute.Ulp(x); got != want {
+			t.Errorf("Ulp(%v) is %v, want %v", x, got, want)
+		}
+	}
+	if g := compute.Gamma(10); math.Abs(g-10*0x1p-24) > 1e-12 {
+		t.Errorf("Gamma(10) is %v", g)
+	}
+}
+
+// TestRandomBits checks that numbers repeat, fill the range and hardly collide.
+func TestRandomBits(t *testing.T) {
+	if got, want := compute.RandomBits(0, 0, 0, 0), compute.RandomBits(0, 0, 0, 0); got != want {
+		t.Errorf("two calls differ: %v, %v", got, want)
+	}
+	mean := 0.0
+	seen := map[uint32]bool{}
+	for i := range uint32(4096) {
+		b := compute.RandomBits(1, 2, 3, i)
+		mean += float64(compute.Uniform(b[0])) / 4096
+		seen[b[0]] = true
+	}
+	if math.Abs(mean-0.5) > 0.02 || len(seen) < 4090 {
+		t.Errorf("4,096 numbers have mean %v and %d values", mean, len(seen))
+	}
+}

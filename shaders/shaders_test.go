@@ -1,0 +1,181 @@
+package shaders
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestFiles checks the rules that every shader file keeps.
+func TestFiles(t *testing.T) {
+	for _, name := range Names() {
+		s, err := Load(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !strings.HasPrefix(s.Text, "// "+name) || !strings.Contains(strings.SplitN(s.Text, "\n", 2)[0], ": ") {
+			t.Errorf("%s.wgsl: the first line must be // %s...: formula", name, name)
+		}
+		if strings.Contains(s.code, "atomic") {
+			t.Errorf("%s.wgsl: atomics make the order of a sum depend on the run", name)
+		}
+		for _, e := range s.Entries {
+			if len(e.Bindings) == 0 || len(e.Bindings) > 8 {
+				t.Errorf("%s.%s uses %d storage buffers, want 1 to 8", name, e.Name, len(e.Bindings))
+			}
+			if _, err := s.Specialize(e.Name, nil, nil); err != nil {
+				t.Error(err)
+			}
+			if body := s.code[s.span(e.Name).from:s.span(e.Name).to]; strings.Contains(body, "for (") && !strings.Contains(strings.SplitN(body, "for (", 2)[0], "unroll") && e.Trips == "" && loops(s, e.Name) {
+				t.Errorf("%s.%s loops and has no // trips: line", name, e.Name)
+			}
+		}
+	}
+}
+
+func (s *Shader) span(name string) span {
+	for _, f := range s.functions {
+		if f.name == name {
+			return f.span
+		}
+	}
+	return span{}
+}
+
+// loops reports whether an entry point keeps a loop once unrolled.
+func loops(s *Shader, entry string) bool {
+	text, err := s.Specialize(entry, nil, nil)
+	if err != nil {
+		return false
+	}
+	p, err := Parse(s.Name, text)
+	if err != nil {
+		return false
+	}
+	at := p.span(entry)
+	return strings.Contains(p.code[at.from:at.to], "for (") || strings.Contains(p.code[at.from:at.to], "loop {")
+}
+
+const good = `// twice: y = 2 x.
+// x, y are (n).
+struct Params { n: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read> unused: array<u32>;
+const block: u32 = 4u * 2u;
+const tile: u32 = 3u;
+
+// invocations: ceil(n/tile), 2
+// trips: tile
+// flops: 2*n
+@compute @workgroup_size(block, 2)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+    var sum: array<f32, 9>; // not a loop: for (
+    // unroll
+    for (var i = 0u; i < tile; i++) {
+        sum[i * 3u + 1u] = x[id.x] * params.scale;
+    }
+    y[id.x] = sum[1];
+}
+// workgroups: n
+@compute @workgroup_size(1)
+fn other() { y[0] = 1.0; }
+`
+
+func TestParse(t *testing.T) {
+	s, err := Parse("twice", good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, ok := s.Entry("forward")
+	if !ok || e.Workgroup != [3]int{8, 2, 1} || len(e.Bindings) != 2 || e.Bindings[0].Name != "x" || e.Bindings[1].Access != "read_write" {
+		t.Errorf("forward is %+v", e)
+	}
+	if e.Groups || len(e.Size) != 2 || e.Size[0] != "ceil(n/tile)" || e.Trips != "tile" || e.Flops != "2*n" {
+		t.Errorf("forward is %+v", e)
+	}
+	if o, _ := s.Entry("other"); !o.Groups || len(o.Bindings) != 1 {
+		t.Errorf("other is %+v", o)
+	}
+	if len(s.Params) != 2 || s.Params[1] != (Field{"scale", "f32"}) || !s.Bindings[3].Unsigned() {
+		t.Errorf("params %v, bindings %v", s.Params, s.Bindings)
+	}
+}
+
+func TestSpecialize(t *testing.T) {
+	s, err := Parse("twice", good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := s.Specialize("forward", map[string]string{"tile": "2u"}, []string{"5u", "2f"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"const params = Params(5u, 2f);", "const tile: u32 = 2u;", "sum[1u] = x[id.x]", "sum[4u] = x[id.x]"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for _, not := range []string{"var<uniform>", "fn other", "sum[7u]", "// unroll"} {
+		if strings.Contains(text, not) {
+			t.Errorf("%q is in\n%s", not, text)
+		}
+	}
+	for name, f := range map[string]func() (string, error){
+		"no such entry point": func() (string, error) { return s.Specialize("backward", nil, nil) },
+		"no constant depth":   func() (string, error) { return s.Specialize("forward", map[string]string{"depth": "1u"}, nil) },
+		"1 params, want 2":    func() (string, error) { return s.Specialize("forward", nil, []string{"1u"}) },
+	} {
+		if _, err := f(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+}
+
+// TestUnrollParams expands a loop over a field of params when they are baked,
+// and keeps it when they are not.
+func TestUnrollParams(t *testing.T) {
+	s, err := Parse("twice", strings.Replace(good, "i < tile", "i < params.n", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := s.Specialize("forward", nil, []string{"2u", "1f"}); err != nil || strings.Contains(text, "i < params.n") || !strings.Contains(text, "sum[4u]") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if text, err := s.Specialize("forward", nil, nil); err != nil || !strings.Contains(text, "i < params.n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for want, edit := range map[string][2]string{
+		"no struct Params":                    {"struct Params", "struct Other"},
+		"Params.scale is f16":                 {"scale: f32", "scale: f16"},
+		"binding 0, and no other":             {"@binding(3) var<storage, read>", "@binding(3) var<uniform>"},
+		"no params at binding 0":              {"@group(0) @binding(0) var<uniform> params: Params;", ""},
+		"no @workgroup_size":                  {"@workgroup_size(1)", ""},
+		"want a line \"// invocations":        {"// workgroups: n\n", "\n"},
+		"has address space \"private\"":       {"var<storage, read> unused", "var<private> unused"},
+		"function other has no closing brace": {"y[0] = 1.0; }", "y[0] = 1.0;"},
+	} {
+		_, err := Parse("twice", strings.Replace(good, edit[0], edit[1], 1))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestEval(t *testing.T) {
+	names := func(name string) (int, bool) { v, ok := map[string]int{"n": 10, "params.k": 7}[name]; return v, ok }
+	for expr, want := range map[string]int{"1": 1, "2u*3u+n": 16, "ceil(n/4)": 3, "n/4": 2, "n%4": 2, "(n+2)*params.k": 84, "min(n, 3)": 3, "max(n, 3)-1": 9} {
+		if got, err := Eval(expr, names); err != nil || got != want {
+			t.Errorf("%s: got %d, %v, want %d", expr, got, err, want)
+		}
+	}
+	for _, expr := range []string{"m", "n/0", "n <<", "f(n)", "1.5", "n & 3", "q.k"} {
+		if got, err := Eval(expr, names); err == nil {
+			t.Errorf("%s: got %d, want an error", expr, got)
+		}
+	}
+}
