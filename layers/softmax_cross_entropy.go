@@ -39,7 +39,7 @@ func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *c
 		Smoothing: l.LabelSmoothing, Rest: 1 - l.LabelSmoothing,
 	}
 	weights := t.Param(w)
-	nll, share, lse := t.New(rows), t.New(rows), t.New(rows)
+	nll, share, lse := t.New(rows), t.New(rows), t.New(rows, 2)
 	part, loss, total := t.New(int(p.Parts), 2), t.New(1), t.New(1)
 	crossEntropyForward.Run(p, y, target, weights, nll, share, lse)
 	crossEntropyGather.Run(p, nll, share, part)
@@ -65,30 +65,31 @@ var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", fun
 		for _, v := range logits {
 			sum += math.Exp(v - most)
 		}
-		lse[row] = most + math.Log(sum)
+		lse[2*row], lse[2*row+1] = most, math.Log(sum)
 		label := p.label(labels[row])
 		share[row] = w[label]
-		nll[row] = float64(p.Rest) * w[label] * (lse[row] - logits[label])
+		nll[row] = float64(p.Rest) * w[label] * (most + lse[2*row+1] - logits[label])
 		if p.Smoothing != 0 {
 			for c, v := range logits {
-				nll[row] += float64(p.Smoothing) / float64(p.Classes) * w[c] * (lse[row] - v)
+				nll[row] += float64(p.Smoothing) / float64(p.Classes) * w[c] * (most + lse[2*row+1] - v)
 			}
 		}
 	}
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
 	p := r.Params.(crossEntropyParams)
 	x, w := r.In[0], r.In[2]
-	nll, share, lse := make([]float64, p.Rows), make([]float64, p.Rows), make([]float64, p.Rows)
+	nll, share, lse := make([]float64, p.Rows), make([]float64, p.Rows), make([]float64, 2*p.Rows)
 	for row := range nll {
 		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
-		lse[row] = logSumExpBound(logits, r.Want[5][row])
+		most, log := r.Want[5][2*row], r.Want[5][2*row+1]
+		lse[2*row+1] = logSumBound(logits, log)
 		label := p.label(r.In[1][row])
-		// each difference lse - x is off by what lse is and one rounding; the
-		// products and the sum have at most classes + 6 roundings
+		// each max - x + log is off by what the log is and two roundings of
+		// positive terms; the products and the sum have at most classes + 6
 		terms, off := 0.0, 0.0
 		add := func(weight, v float64) {
-			terms += math.Abs(weight * (r.Want[5][row] - v))
-			off += math.Abs(weight) * lse[row]
+			terms += math.Abs(weight * (most + log - v))
+			off += math.Abs(weight) * lse[2*row+1]
 		}
 		add(float64(p.Rest)*w[label], logits[label])
 		if p.Smoothing != 0 {
@@ -101,11 +102,11 @@ var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", fun
 	return [][]float64{nil, nil, nil, nll, share, lse}
 }))
 
-// logSumExpBound bounds max + log(sum exp(x - max)): exp of d = x - max is off
-// by (3+2|d|) ULP and the rounding of d, so by (6+5|d|)u relative; the sum adds
-// gamma(n); log is off by 3 ULP, or 2^-21 between 0.5 and 2; the last addition
-// rounds once. An exp below the smallest normal number may be 0.
-func logSumExpBound(x []float64, lse float64) float64 {
+// logSumBound bounds log(sum exp(x - max)): exp of d = x - max is off by
+// (3+2|d|) ULP and the rounding of d, so by (6+5|d|)u relative; the sum adds
+// gamma(n); log is off by 3 ULP, or 2^-21 up to 2. An exp below the smallest
+// normal number may be 0.
+func logSumBound(x []float64, log float64) float64 {
 	const u = 0x1p-24
 	most, sum, off := slices.Max(x), 0.0, 0.0
 	for _, v := range x {
@@ -114,11 +115,10 @@ func logSumExpBound(x []float64, lse float64) float64 {
 		off += e*(6+5*math.Abs(v-most))*u + 0x1p-126
 	}
 	off += compute.Gamma(float64(len(x))) * sum
-	log := 3*compute.Ulp(math.Log(sum)) + off/(sum-off)
 	if sum-off <= 2 {
-		log = 0x1p-21 + off/(sum-off)
+		return 0x1p-21 + off/(sum-off)
 	}
-	return log + u*(math.Abs(lse)+log)
+	return 3*compute.Ulp(log) + off/(sum-off)
 }
 
 var crossEntropyGather = compute.NewKernel("softmax_cross_entropy.gather", func(p crossEntropyParams, b [][]float64) {
@@ -158,7 +158,7 @@ var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", f
 	}
 	for i := range dx {
 		row, c := i/int(p.Classes), i%int(p.Classes)
-		label, at := p.label(labels[row]), math.Exp(x[i]-lse[row])
+		label, at := p.label(labels[row]), math.Exp(x[i]-lse[2*row]-lse[2*row+1])
 		d := float64(p.Rest) * w[label] * at
 		if c == label {
 			d -= float64(p.Rest) * w[label]
@@ -169,7 +169,8 @@ var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", f
 		dx[i] += d * dloss[0] / total[0]
 	}
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
-	// p is off by (6+5|x-lse|)u of itself; each term of the sum has at most
+	// p is exp of d - log with d = x - max, each rounded: off by
+	// (6+5(|d|+log))u of itself; each term of the sum has at most
 	// classes + 12 roundings (a division counts 5).
 	const u = 0x1p-24
 	p := r.Params.(crossEntropyParams)
@@ -181,13 +182,13 @@ var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", f
 	dx := make([]float64, len(x))
 	for i := range dx {
 		row, c := i/int(p.Classes), i%int(p.Classes)
-		label, d := p.label(r.In[1][row]), x[i]-lse[row]
-		at := math.Exp(d)
+		label, d, log := p.label(r.In[1][row]), x[i]-lse[2*row], lse[2*row+1]
+		at := math.Exp(d - log)
 		main, smooth := math.Abs(float64(p.Rest)*w[label]), 0.0
 		if p.Smoothing != 0 {
 			smooth = float64(p.Smoothing) / float64(p.Classes)
 		}
-		off := at * (6 + 5*math.Abs(d)) * u * (main + smooth*all)
+		off := at * (6 + 5*(math.Abs(d)+math.Abs(log))) * u * (main + smooth*all)
 		terms := main*at + smooth*(at*all+math.Abs(w[c]))
 		if c == label {
 			terms += main

@@ -1,5 +1,5 @@
-// softmax_cross_entropy: loss = sum over rows of w[label] ((1-e) nll[label]) + e/classes sum over c of w[c] nll[c], by the sum of w[label]; nll = lse(x) - x.
-// x, dx are (rows, classes), labels, nll, share, lse are (rows), weights is (classes),
+// softmax_cross_entropy: loss = sum over rows of w[label] ((1-e) nll[label]) + e/classes sum over c of w[c] nll[c], by the sum of w[label]; nll = max + log(sum exp(x - max)) - x.
+// x, dx are (rows, classes), labels, nll, share are (rows), lse is (rows, 2): maximum and log of the sum, weights is (classes),
 // part is (parts, 2), loss, total, dloss are (1). A label beyond the classes counts as the last one.
 
 struct Params { rows: u32, classes: u32, parts: u32, length: u32, smoothing: f32, rest: f32 }
@@ -25,7 +25,8 @@ struct Params { rows: u32, classes: u32, parts: u32, length: u32, smoothing: f32
 const block: u32 = 64u;
 const accumulate: bool = true;
 
-// forward is one row an invocation: its loss, its weight and its log-sum-exp.
+// forward is one row an invocation: its loss, its weight, and its log-sum-exp in two parts:
+// the maximum is often large, and what is subtracted from it first is exact or small.
 // invocations: rows
 // trips: 3*classes
 // flops: 6*rows*classes
@@ -38,17 +39,18 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     for (var c = 1u; c < params.classes; c++) { most = max(most, x[first + c]); }
     var sum = 0.0;
     for (var c = 0u; c < params.classes; c++) { sum += exp(x[first + c] - most); }
-    let whole = most + log(sum);
+    let rest = log(sum);
     let label = min(labels[row], params.classes - 1u);
-    var l = params.rest * weights[label] * (whole - x[first + label]);
+    var l = params.rest * weights[label] * ((most - x[first + label]) + rest);
     if params.smoothing != 0.0 {
         var all = 0.0;
-        for (var c = 0u; c < params.classes; c++) { all += weights[c] * (whole - x[first + c]); }
+        for (var c = 0u; c < params.classes; c++) { all += weights[c] * ((most - x[first + c]) + rest); }
         l += params.smoothing / f32(params.classes) * all;
     }
     nll[row] = l;
     share[row] = weights[label];
-    lse[row] = whole;
+    lse[2u * row] = most;
+    lse[2u * row + 1u] = rest;
 }
 
 // invocations: parts
@@ -99,7 +101,7 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     let row = i / params.classes;
     let c = i % params.classes;
     let label = min(labels[row], params.classes - 1u);
-    let p = exp(x[i] - lses[row]);
+    let p = exp((x[i] - lses[2u * row]) - lses[2u * row + 1u]);
     var d = params.rest * weights[label] * (p - select(0.0, 1.0, c == label));
     if params.smoothing != 0.0 {
         d += params.smoothing / f32(params.classes) * (p * sum_weights() - weights[c]);
