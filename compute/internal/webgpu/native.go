@@ -77,6 +77,14 @@ import (
 // Binding names the WebGPU binding and its version.
 const Binding = "oliverbestmann/webgpu v1.0.0 (wgpu-native 27)"
 
+// serial does nothing: wgpu 27 may be called from several threads.
+var serial unlocked
+
+type unlocked struct{}
+
+func (unlocked) Lock()   {}
+func (unlocked) Unlock() {}
+
 // primary are Vulkan, Metal and DirectX 12: an instance for all backends would
 // also start EGL, which prints to the terminal.
 const primary wgpu.InstanceBackend = 1<<0 | 1<<2 | 1<<3

@@ -60,6 +60,10 @@ import (
 // Binding names the WebGPU binding and its version.
 const Binding = "cogentcore/webgpu v0.23.0 (wgpu-native 0.19.4)"
 
+// serial lets one thread at a time into the library: wgpu 0.19 aborts the
+// process when one thread creates or submits while another polls.
+var serial sync.Mutex
+
 // primary are Vulkan, Metal and DirectX 12: an instance for all backends would
 // also start EGL, which prints to the terminal.
 const primary wgpu.InstanceBackend = 1<<0 | 1<<2 | 1<<3

@@ -28,6 +28,13 @@ type shared struct {
 func (s *shared) retain() { s.refs.Add(1) }
 
 func (s *shared) drop() {
+	serial.Lock()
+	defer serial.Unlock()
+	s.dropSerial()
+}
+
+// dropSerial is drop for a caller that holds serial.
+func (s *shared) dropSerial() {
 	if s.refs.Add(-1) == 0 {
 		s.free()
 	}
@@ -89,7 +96,20 @@ type Device struct {
 }
 
 func newDevice(native nativeDevice, raw unsafe.Pointer, limits Limits) *Device {
-	return &Device{nativeDevice: native, limits: limits, raw: raw, queue: C.wgpuDeviceGetQueue(raw)}
+	d := &Device{nativeDevice: native, limits: limits, raw: raw, queue: C.wgpuDeviceGetQueue(raw)}
+	newShared(&d.life, native.release)
+	return d
+}
+
+// own makes the first reference to an object of the device. The device outlives
+// its objects: wgpu 0.19 confuses the objects of two devices where one was freed
+// before its own.
+func (d *Device) own(s *shared, free func()) {
+	d.life.retain()
+	newShared(s, func() {
+		free()
+		d.life.dropSerial()
+	})
 }
 
 // quiet keeps Mesa's device-select layer, which asks the desktop for its GPU,
@@ -109,6 +129,8 @@ func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, err
 	}
 	d.create.Lock()
 	defer d.create.Unlock()
+	serial.Lock()
+	defer serial.Unlock()
 	if d.closed {
 		return nil, fmt.Errorf("webgpu: buffer %q: %w", label, errReleased)
 	}
@@ -118,7 +140,7 @@ func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, err
 		return nil, fmt.Errorf("webgpu: buffer %q of %d bytes: %w", label, size, err)
 	}
 	b.raw = raw
-	newShared(&b.shared, free)
+	d.own(&b.shared, free)
 	return b, nil
 }
 
@@ -126,6 +148,8 @@ func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, err
 func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline, error) {
 	d.create.Lock()
 	defer d.create.Unlock()
+	serial.Lock()
+	defer serial.Unlock()
 	if d.closed {
 		return nil, fmt.Errorf("webgpu: pipeline %q: %w", label, errReleased)
 	}
@@ -134,7 +158,7 @@ func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline
 		return nil, fmt.Errorf("webgpu: pipeline %q: %w: %w", label, ErrInvalid, err)
 	}
 	p := &Pipeline{label: label, slots: slots, raw: raw, made: made}
-	newShared(&p.shared, made.release)
+	d.own(&p.shared, made.release)
 	return p, nil
 }
 
@@ -142,6 +166,8 @@ func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline
 func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*BindGroup, error) {
 	d.create.Lock()
 	defer d.create.Unlock()
+	serial.Lock()
+	defer serial.Unlock()
 	if d.closed {
 		return nil, fmt.Errorf("webgpu: bind group %q: %w", label, errReleased)
 	}
@@ -158,7 +184,7 @@ func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*Bi
 		return nil, fmt.Errorf("webgpu: bind group %q: %w: %w", label, ErrInvalid, err)
 	}
 	g := &BindGroup{raw: raw}
-	newShared(&g.shared, free)
+	d.own(&g.shared, free)
 	return g, nil
 }
 
@@ -235,7 +261,9 @@ func (d *Device) Submit(p *Plan, first, last int) error {
 		return nil
 	}
 	from := (*C.pumice_command)(unsafe.Add(unsafe.Pointer(p.commands), uintptr(first)*C.sizeof_pumice_command))
+	serial.Lock()
 	C.pumice_submit(d.raw, d.queue, from, C.size_t(last-first))
+	serial.Unlock()
 	return nil
 }
 
@@ -254,7 +282,9 @@ func (d *Device) Write(b *Buffer, offset uint64, data []byte) error {
 	}
 	b.retain()
 	defer b.drop()
+	serial.Lock()
 	C.wgpuQueueWriteBuffer(d.queue, b.raw, C.uint64_t(offset), unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)))
+	serial.Unlock()
 	runtime.KeepAlive(data)
 	return nil
 }
@@ -269,7 +299,10 @@ func (d *Device) Wait(ctx context.Context) error {
 	if d.raw == nil {
 		return fmt.Errorf("webgpu: wait: %w", errReleased)
 	}
-	if !waitQueue(d.raw, d.queue) {
+	serial.Lock()
+	ok := waitQueue(d.raw, d.queue)
+	serial.Unlock()
+	if !ok {
 		return fmt.Errorf("webgpu: wait: %w", ErrLost)
 	}
 	return ctx.Err()
@@ -293,7 +326,10 @@ func (d *Device) Read(ctx context.Context, b *Buffer, dst []byte) error {
 	}
 	b.retain()
 	defer b.drop()
-	if !readBuffer(d.raw, b.raw, dst) {
+	serial.Lock()
+	ok := readBuffer(d.raw, b.raw, dst)
+	serial.Unlock()
+	if !ok {
 		return fmt.Errorf("webgpu: read buffer %q: mapping failed: %w", b.label, ErrLost)
 	}
 	return ctx.Err()
@@ -303,7 +339,8 @@ func (d *Device) Read(ctx context.Context, b *Buffer, dst []byte) error {
 // the process instead, so there is never one.
 func (d *Device) Err() error { return nil }
 
-// Release gives the device up when calls in progress have returned.
+// Release gives the device up when calls in progress have returned; it is freed
+// with the last of its objects.
 func (d *Device) Release() {
 	d.create.Lock()
 	defer d.create.Unlock()
@@ -312,10 +349,12 @@ func (d *Device) Release() {
 	if d.raw == nil {
 		return
 	}
+	serial.Lock()
+	defer serial.Unlock()
 	waitQueue(d.raw, d.queue)
 	C.wgpuQueueRelease(d.queue)
 	d.raw, d.queue, d.closed = nil, nil, true
-	d.release()
+	d.life.dropSerial()
 }
 
 // bounded checks that limits are the default ones or what the adapter has.
