@@ -86,6 +86,7 @@ type Plan struct {
 
 // Device is an open device and its queue. Its owner is who opened it.
 type Device struct {
+	life shared // one reference of the owner, and one of each object
 	nativeDevice
 	limits Limits
 	raw    unsafe.Pointer
