@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"image"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/shaders"
+)
+
+// TestMain runs the program itself where the test binary is started as one.
+func TestMain(m *testing.M) {
+	if args := os.Getenv("PUMICE_DEMO_ARGS"); args != "" {
+		cmd := root(os.Stdout)
+		cmd.SetArgs(strings.Split(args, " "))
+		if err := cmd.ExecuteContext(context.Background()); err != nil {
+			os.Stderr.WriteString(err.Error())
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func demo(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := root(&out)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(context.Background())
+	return out.String(), err
+}
+
+func must(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := demo(t, args...)
+	if err != nil {
+		t.Fatalf("demo %v: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+// lines decodes one JSON object per line.
+func lines(t *testing.T, out string) (all []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+func TestTrainJSON(t *testing.T) {
+	for _, device := range []string{"auto", "reference"} {
+		t.Run(device, func(t *testing.T) {
+			dir := t.TempDir()
+			all := lines(t, must(t, "train", "--device", device, "--images", "500", "--epochs", "2", "--out", dir, "--json"))
+			if len(all) != 4 || all[0]["event"] != "start" || all[1]["event"] != "epoch" || all[3]["event"] != "done" {
+				t.Fatalf("events %v", all)
+			}
+			for i, keys := range map[int][]string{
+				0: {"device", "backend", "adapter_type", "parameters"},
+				1: {"epoch", "loss", "train_accuracy", "test_accuracy", "seconds", "images_per_second"},
+				3: {"test_accuracy", "train_seconds", "checkpoint"},
+			} {
+				for _, k := range keys {
+					if all[i][k] == nil {
+						t.Errorf("event %v has no %s", all[i], k)
+					}
+				}
+			}
+			if all[0]["parameters"] != 5994.0 {
+				t.Errorf("%v parameters, want 5,994", all[0]["parameters"])
+			}
+			if out := must(t, "eval", "--device", device, "--images", "500", "--out", dir); !strings.Contains(out, "accuracy") {
+				t.Errorf("eval prints %q", out)
+			}
+			if out := must(t, "predict", "--device", device, "--images", "500", "--out", dir, "--index", "3"); strings.Count(out, "%") != 11 {
+				t.Errorf("predict prints %q, want a line and ten bars", out)
+			}
+			csv, err := os.ReadFile(filepath.Join(dir, "history.csv"))
+			if err != nil || strings.Count(string(csv), "\n") != 3 {
+				t.Errorf("history.csv: %v, %q", err, csv)
+			}
+			f, err := os.Open(filepath.Join(dir, "curve.png"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if c, err := png.DecodeConfig(f); err != nil || c.Width < 600 {
+				t.Errorf("curve.png: %+v, %v", c, err)
+			}
+		})
+	}
+}
+
+func TestTrainPlain(t *testing.T) {
+	out := must(t, "--images", "300", "--epochs", "1", "--model", "mlp", "--out", t.TempDir())
+	for _, want := range []string{"device: ", "the best adapter here", "Linear(784, 128)", "epoch 1/1", "SHA-256"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// TestKill kills a training process and goes on from its checkpoint: the weights
+// must be those of an unbroken run.
+func TestKill(t *testing.T) {
+	args := func(out string) []string {
+		return []string{"train", "--images", "1000", "--epochs", "4", "--out", out, "--json"}
+	}
+	whole := lines(t, must(t, args(t.TempDir())...))
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), "PUMICE_DEMO_ARGS="+strings.Join(args(dir), " "))
+	pipe, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	var seen strings.Builder
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(seen.String(), `"epoch"`) && time.Now().Before(deadline); {
+		n, err := pipe.Read(buf)
+		if err != nil {
+			t.Fatalf("the child ended before its first epoch: %v", err)
+		}
+		seen.Write(buf[:n])
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait() // killed
+	rest := lines(t, must(t, append(args(dir), "--resume")...))
+	last, want := rest[len(rest)-1], whole[len(whole)-1]
+	if last["weights_sha256"] != want["weights_sha256"] || last["test_accuracy"] != want["test_accuracy"] {
+		t.Errorf("resumed: %v\nunbroken: %v", last, want)
+	}
+	if len(rest) >= len(whole) {
+		t.Errorf("the resumed run printed %d events, want fewer than %d", len(rest), len(whole))
+	}
+}
+
+func TestPredictImage(t *testing.T) {
+	dir := t.TempDir()
+	must(t, "train", "--images", "300", "--epochs", "1", "--out", dir)
+	img := image.NewGray(image.Rect(0, 0, 50, 40))
+	for i := range img.Pix {
+		img.Pix[i] = 250 // a bright sheet with a dark stroke
+	}
+	for y := 8; y < 32; y++ {
+		img.Pix[y*50+25] = 0
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "one.png")
+	write(t, path, b.Bytes())
+	if out := must(t, "predict", path, "--out", dir); !strings.Contains(out, "inverted") || !strings.Contains(out, "this is ") {
+		t.Errorf("predict prints %q", out)
+	}
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	dir := t.TempDir()
+	run := filepath.Join(dir, "run")
+	must(t, "train", "--images", "300", "--epochs", "1", "--model", "mlp", "--out", run)
+	checkpoint, err := os.ReadFile(filepath.Join(run, checkpointName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := bytes.Clone(checkpoint)
+	damaged[len(damaged)-5] ^= 1
+	write(t, filepath.Join(dir, "damaged.safetensors"), damaged)
+	write(t, filepath.Join(dir, "short.safetensors"), checkpoint[:len(checkpoint)/2])
+	write(t, filepath.Join(dir, "text.png"), []byte("no image"))
+	write(t, filepath.Join(dir, "file"), nil)
+	idx := func(name string, images, labels []byte) string {
+		d := filepath.Join(dir, name)
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, half := range []string{"train", "t10k"} {
+			write(t, filepath.Join(d, half+"-images-idx3-ubyte"), images)
+			write(t, filepath.Join(d, half+"-labels-idx1-ubyte"), labels)
+		}
+		return d
+	}
+	two := append([]byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28}, make([]byte, 2*28*28)...)
+	labels := []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 0}
+	train := func(data string) []string {
+		return []string{"train", "--data", data, "--out", filepath.Join(dir, "other")}
+	}
+	classes := idx("classes", two, []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 9})
+	write(t, filepath.Join(classes, "classes.txt"), []byte("a\nb\n"))
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"truncated IDX":       {train(idx("truncated", two[:700], labels)), "train-images-idx3-ubyte"},
+		"wrong magic":         {train(idx("magic", append([]byte{7}, two[1:]...), labels)), "train-images-idx3-ubyte"},
+		"label out of range":  {train(classes), "9"},
+		"folder without data": {train(run), "images"},
+		"other model":         {[]string{"train", "--images", "300", "--epochs", "2", "--model", "cnn", "--out", run, "--resume"}, "mlp"},
+		"damaged checkpoint":  {[]string{"eval", "--checkpoint", filepath.Join(dir, "damaged.safetensors")}, "damaged.safetensors"},
+		"cut checkpoint":      {[]string{"eval", "--checkpoint", filepath.Join(dir, "short.safetensors")}, "short.safetensors"},
+		"no checkpoint":       {[]string{"eval", "--out", dir}, checkpointName},
+		"no image":            {[]string{"predict", filepath.Join(dir, "text.png"), "--out", run}, "text.png is no PNG or JPEG"},
+		"index too large":     {[]string{"predict", "--images", "300", "--index", "60", "--out", run}, "images 0 to 59"},
+		"no such device":      {[]string{"train", "--device", "quantum", "--out", filepath.Join(dir, "other")}, `no adapter matches "quantum"`},
+		"file as folder":      {[]string{"train", "--images", "300", "--out", filepath.Join(dir, "file")}, "cannot make the folder"},
+		"nothing to resume":   {[]string{"train", "--images", "300", "--out", filepath.Join(dir, "new"), "--resume"}, "no checkpoint to go on from"},
+		"batch too large":     {[]string{"train", "--images", "50", "--batch", "51", "--out", filepath.Join(dir, "other")}, "batch of 51"},
+		"unknown model":       {[]string{"train", "--images", "50", "--model", "rnn", "--out", filepath.Join(dir, "other")}, `"rnn", want mlp or cnn`},
+		"unknown optimizer":   {[]string{"train", "--optimizer", "lion"}, `"lion"`},
+		"unknown command":     {[]string{"fly"}, "fly"},
+	} {
+		out, err := demo(t, c.args...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error with %q\n%s", name, err, c.want, out)
+		}
+	}
+	after, err := os.ReadFile(filepath.Join(run, checkpointName))
+	if err != nil || !bytes.Equal(after, checkpoint) {
+		t.Errorf("the checkpoint changed: %v", err)
+	}
+}
+
+func TestInfoAndInspect(t *testing.T) {
+	if out := must(t, "info"); !strings.Contains(out, "adapter 0") || !strings.Contains(out, "reference") {
+		t.Errorf("info prints %q", out)
+	}
+	for _, device := range []string{"auto", "reference"} {
+		out := must(t, "inspect", "--device", device, "--batch", "8")
+		if !strings.Contains(out, "conv2d.forward") || !strings.Contains(out, "adam.step") || !strings.Contains(out, "total of") {
+			t.Errorf("inspect prints %q", out)
+		}
+	}
+	if out := must(t, "inspect", "--inference", "--wgsl"); !strings.Contains(out, "const params = Params(") || strings.Contains(out, "backward") && strings.Contains(out, "adam") {
+		t.Errorf("inspect --wgsl prints %.300q", out)
+	}
+}
+
+// TestEntryPoints fails where an entry point of a shader has no kernel.
+func TestEntryPoints(t *testing.T) {
+	kernels := map[string]bool{}
+	for _, k := range compute.Kernels() {
+		kernels[k.Name()] = true
+	}
+	for _, name := range shaders.Names() {
+		s, err := shaders.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range s.Entries {
+			if !kernels[name+"."+e.Name] {
+				t.Errorf("%s.wgsl: entry point %s has no kernel", name, e.Name)
+			}
+		}
+	}
+}
+
+// TestImports holds the arrows between the packages.
+func TestImports(t *testing.T) {
+	const module = "github.com/pumice-ml/pumice/"
+	allowed := map[string]string{
+		"shaders": "", "safetensors": "", "train/data": "", "compute/internal/webgpu": "",
+		"compute": "shaders compute/internal/webgpu",
+		"layers":  "shaders compute compute/internal/webgpu safetensors",
+		"infer":   "shaders compute compute/internal/webgpu safetensors layers",
+		"train":   "shaders compute compute/internal/webgpu safetensors layers train/data",
+	}
+	for pkg, may := range allowed {
+		out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for dep := range strings.Lines(string(out)) {
+			dep = strings.TrimSpace(dep)
+			ours, ok := strings.CutPrefix(dep, module)
+			if ok && ours != pkg && !strings.Contains(" "+may+" ", " "+ours+" ") {
+				t.Errorf("%s imports %s, want only %q", pkg, ours, may)
+			}
+			if strings.HasSuffix(dep, "/wgpu") && !strings.Contains(may, "webgpu") && pkg != "compute/internal/webgpu" {
+				t.Errorf("%s imports the binding %s", pkg, dep)
+			}
+		}
+	}
+}
