@@ -11,7 +11,7 @@ demo:
 # driver installs a software Vulkan driver on Debian and Ubuntu where there is no
 # adapter, and says so first.
 driver:
-	@go run ./cmd/demo info | grep -q "^adapter 0" || { \
+	@go run ./cmd/demo info | grep "^adapter 0" || { \
 		echo "no GPU adapter answered: installing a software Vulkan driver (libvulkan1 mesa-vulkan-drivers)"; \
 		sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq libvulkan1 mesa-vulkan-drivers; }
