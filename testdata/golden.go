@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 //go:embed pytorch/*.json pytorch/*.safetensors
@@ -58,8 +59,14 @@ func (c Case) Float(option string) float64 {
 	return v
 }
 
-// Int is a whole number among the options.
-func (c Case) Int(option string) int { return int(c.Float(option)) }
+// Int is a whole number among the options. It panics where there is none.
+func (c Case) Int(option string) int {
+	v := c.Float(option)
+	if v != math.Trunc(v) {
+		panic(fmt.Sprintf("testdata: case %s: option %s is %v, want a whole number", c.Name, option, v))
+	}
+	return int(v)
+}
 
 // Has reports whether the case has a tensor.
 func (c Case) Has(tensor string) bool { _, ok := c.Tensors[tensor]; return ok }
@@ -72,13 +79,14 @@ func (c Case) tensor(name string) Tensor {
 	return t
 }
 
-// Shape is a tensor's dimensions.
+// Shape is a tensor's dimensions, none for a scalar. Like F64, F32 and U32 it
+// panics on an unknown tensor.
 func (c Case) Shape(tensor string) []int { return c.tensor(tensor).Shape }
 
-// F64 is a tensor's elements.
+// F64 is a tensor's elements, row-major; for inputs, exact float32 values.
 func (c Case) F64(tensor string) []float64 { return c.tensor(tensor).Data }
 
-// F32 is a tensor's elements as float32.
+// F32 is a tensor's elements rounded to float32.
 func (c Case) F32(tensor string) []float32 {
 	var out []float32
 	for _, v := range c.F64(tensor) {
@@ -87,10 +95,14 @@ func (c Case) F32(tensor string) []float32 {
 	return out
 }
 
-// U32 is a tensor's elements as whole numbers.
+// U32 is a tensor's elements as whole numbers, such as labels. It panics on an
+// element that is not one.
 func (c Case) U32(tensor string) []uint32 {
 	var out []uint32
 	for _, v := range c.F64(tensor) {
+		if v != math.Trunc(v) || v < 0 || v > math.MaxUint32 {
+			panic(fmt.Sprintf("testdata: case %s: %s holds %v, want whole numbers", c.Name, tensor, v))
+		}
 		out = append(out, uint32(v))
 	}
 	return out

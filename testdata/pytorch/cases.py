@@ -113,8 +113,7 @@ def case(name, text, options, tensors):
 def number(v):
     """The shortest text of v: exact for float32 inputs, 13 digits for results.
 
-    Thirteen digits are a thousand times finer than float32 needs and coarse
-    enough that another processor's float64 gives the same text.
+    Thirteen digits are far finer than float32 needs, and shorter than seventeen.
     """
     v = float(v)
     assert math.isfinite(v)

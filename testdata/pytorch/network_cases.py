@@ -31,7 +31,8 @@ def state(model):
 def train_cnn():
     """Five steps of Adam on one batch, from given weights."""
     name, steps, lr = "adam_5_steps", 5, 0.01
-    v = Values("train_cnn." + name)
+    # The eighth seed: no tie, ReLU edge or gradient near nothing on the way.
+    v = Values(f"train_cnn.{name}.7")
     x, target = v.grid(5, 1, 8, 8), v.indices(3, 5)
     first = {"0.weight": v.grid(2, 1, 3, 3, reach=0.5), "0.bias": v.grid(2, reach=0.25),
              "4.weight": v.grid(3, 18, reach=0.5), "4.bias": v.grid(3, reach=0.25)}
