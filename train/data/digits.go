@@ -13,15 +13,15 @@ const side = 28
 // How far a digit strays from its font: strong enough that no straight line
 // parts the classes, mild enough that a reader is rarely in doubt.
 const (
-	tilt    = 150              // of the half-angle's tangent, in 1/1024
-	zoom    = 200              // of the size, in 1/1024
-	stretch = 120              // of height and width each, in 1/1024
-	slant   = 300              // of the shear, in 1/1024
+	tilt    = 100              // of the half-angle's tangent, in 1/1024
+	zoom    = 120              // of the size, in 1/1024
+	stretch = 80               // of height and width each, in 1/1024
+	slant   = 150              // of the shear, in 1/1024
 	move    = 3 * 1024         // of the shift, in 1/1024 pixel
-	bend    = 3 * position     // of the elastic grid
-	thin    = distanceUnit / 3 // of the stroke's edge
+	bend    = 2 * position     // of the elastic grid
+	thin    = distanceUnit / 4 // of the stroke's edge
 	thick   = distanceUnit / 2
-	grain   = 24 // of the noise, in brightness
+	grain   = 20 // of the noise, in brightness
 )
 
 // DigitsOptions chooses a drawn set; the zero value is useful.
@@ -98,7 +98,7 @@ func (w *warp) image(pixels []byte, digit int, r *random) {
 	bold := r.between(-thin, thick)
 	// Brightness grows from 0 to ink over a ramp of twice blur across the edge.
 	blur := r.between(distanceUnit*4/10, distanceUnit*9/10)
-	ink := r.between(140, 255)
+	ink := r.between(190, 255)
 	noise := r.between(0, grain)
 	var grains uint64
 	for i := range pixels {

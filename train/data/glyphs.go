@@ -5,7 +5,6 @@ import (
 	"math"
 	"sync"
 
-	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/gobolditalic"
 	"golang.org/x/image/font/gofont/goitalic"
@@ -16,15 +15,14 @@ import (
 	"golang.org/x/image/font/gofont/gomonobolditalic"
 	"golang.org/x/image/font/gofont/gomonoitalic"
 	"golang.org/x/image/font/gofont/goregular"
-	"golang.org/x/image/font/gofont/gosmallcaps"
-	"golang.org/x/image/font/gofont/gosmallcapsitalic"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 )
 
+// fonts leaves out Go Smallcaps: its digits are those of Go Regular.
 var fonts = [][]byte{
-	goregular.TTF, gomedium.TTF, gobold.TTF, gomono.TTF, gomonobold.TTF, gosmallcaps.TTF,
-	goitalic.TTF, gomediumitalic.TTF, gobolditalic.TTF, gomonoitalic.TTF, gomonobolditalic.TTF, gosmallcapsitalic.TTF,
+	goregular.TTF, gomedium.TTF, gobold.TTF, gomono.TTF, gomonobold.TTF,
+	goitalic.TTF, gomediumitalic.TTF, gobolditalic.TTF, gomonoitalic.TTF, gomonobolditalic.TTF,
 }
 
 const (
@@ -136,9 +134,6 @@ func fill(edges [][2]fixed.Point26_6) []bool {
 			if y >= int64(b.Y) {
 				break
 			}
-			if y < int64(a.Y) {
-				continue
-			}
 			x := int64(a.X) + int64(b.X-a.X)*(y-int64(a.Y))/int64(b.Y-a.Y)
 			for column := max(0, int(x+127)>>8); column < fine; column++ {
 				winding[row*fine+column] += turn
@@ -201,6 +196,3 @@ func distances(inside []bool) *glyph {
 	}
 	return g
 }
-
-// Hinting would need pixels: outlines are taken as designed.
-var _ = font.HintingNone
