@@ -20,6 +20,10 @@ func TestPyTorch(t *testing.T) {
 		"leaky_relu": func(c testdata.Case) Layer { return LeakyReLU{Slope: c.Float("negative_slope")} },
 		"elu":        func(c testdata.Case) Layer { return ELU{Alpha: c.Float("alpha")} },
 		"gelu":       func(c testdata.Case) Layer { return GELU{Tanh: c.Options["approximate"] == "tanh"} },
+		"relu":       func(testdata.Case) Layer { return ReLU{} },
+		"sigmoid":    func(testdata.Case) Layer { return Sigmoid{} },
+		"tanh":       func(testdata.Case) Layer { return Tanh{} },
+		"softplus":   func(testdata.Case) Layer { return Softplus{} },
 		"silu":       func(testdata.Case) Layer { return SiLU{} },
 		"max_pool2d": func(c testdata.Case) Layer {
 			return MaxPool2D{Size: c.Int("kernel"), Stride: c.Int("stride"), Padding: c.Int("padding")}

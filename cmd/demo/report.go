@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"github.com/pumice-ml/pumice/safetensors"
@@ -21,10 +19,7 @@ type report struct {
 	out    io.Writer
 	json   bool
 	images int // of an epoch
-	bars   *mpb.Progress
-	bar    *mpb.Bar
-	loss   string
-	begun  time.Time
+	bar    *bar
 }
 
 func isTerminal(out io.Writer) bool {
@@ -41,26 +36,16 @@ func (r *report) progress(p train.Progress) {
 		return
 	}
 	if r.bar == nil {
-		r.bars, r.begun = mpb.New(mpb.WithOutput(r.out), mpb.WithWidth(40)), time.Now()
-		r.bar = r.bars.AddBar(int64(r.images), mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(decor.Name(fmt.Sprintf("epoch %d/%d ", p.Epoch, p.Epochs))),
-			mpb.AppendDecorators(
-				decor.Any(func(s decor.Statistics) string {
-					rate := float64(s.Current) / max(time.Since(r.begun).Seconds(), 1e-3)
-					return fmt.Sprintf(" %.0f images/s  %s  ETA %s", rate, r.loss, (time.Duration(float64(s.Total-s.Current)/max(rate, 1)*1e9) * time.Nanosecond).Round(time.Second))
-				}),
-			))
+		r.bar = newBar(r.out, r.images, fmt.Sprintf("epoch %d/%d ", p.Epoch, p.Epochs))
 	}
-	r.loss = fmt.Sprintf("loss %.4f", p.Loss)
-	r.bar.SetCurrent(int64(min(p.Images, r.images-1)))
+	r.bar.set(p.Images, p.Loss)
 }
 
 // close takes an unfinished bar away.
 func (r *report) close() {
 	if r.bar != nil {
-		r.bar.Abort(true)
-		r.bars.Wait()
-		r.bar, r.bars = nil, nil
+		r.bar.close()
+		r.bar = nil
 	}
 }
 
