@@ -51,7 +51,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	o.dataFlags(f)
 	o.outFlag(f)
 	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
-	f.IntVar(&o.epochs, "epochs", 4, "how often to go through the training set")
+	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set")
 	f.IntVar(&o.batch, "batch", 64, "images of a step")
 	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.003 for adam and adamw, else the optimizer's default")
 	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
