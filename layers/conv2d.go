@@ -37,25 +37,26 @@ func NewConv2DGroups(in, out, height, width, groups int) *Conv2D {
 }
 
 // Forward takes (n, in, h, w) and returns (n, out, oh, ow) with oh = (h +
-// 2*Padding - Dilation*(height-1) - 1)/Stride + 1.
+// 2*Padding - Dilation*(height-1) - 1)/Stride + 1. It panics where the channels
+// differ or the kernel does not fit into the padded image.
 func (l *Conv2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	w := l.Weight.Shape
 	groups := max(l.Groups, 1)
 	want(len(x.Shape()) == 4 && x.Dim(1) == w[1]*groups, "Conv2D", x, "(n, %d, h, w)", w[1]*groups)
 	p := convShape(x.Shape(), w, max(l.Stride, 1), l.Padding, max(l.Dilation, 1), groups)
-	want(p.OH > 0 && p.OW > 0, "Conv2D", x, "an image of %dx%d or larger for kernel %dx%d", w[2]-2*l.Padding, w[3]-2*l.Padding, w[2], w[3])
+	want(l.Padding >= 0 && x.Dim(2) > 0 && x.Dim(3) > 0 && p.OH > 0 && p.OW > 0, "Conv2D", x, "an image that holds a kernel of %dx%d, padding %d, dilation %d", w[2], w[3], l.Padding, max(l.Dilation, 1))
 	weight, bias := t.Param(l.Weight), t.Param(l.Weight)
 	if l.Bias != nil {
 		bias, p.Biased = t.Param(l.Bias), 1
 	}
-	y := t.New(int(p.N), int(p.K), int(p.OH), int(p.OW))
-	convForwardRun(p, x, weight, bias, y)
+	y := t.Zeros(int(p.N), int(p.K), int(p.OH), int(p.OW))
+	p.forward(t, x, weight, bias, y)
 	t.OnBackward(func() {
 		if l.Bias != nil {
 			biasGradient(t, biasParams{Batch: p.N, Channels: p.K, Size: p.OH * p.OW}, t.Grad(y), t.Grad(bias))
 		}
-		convWeightGradient(t, p, x, t.Grad(y), t.Grad(weight))
-		convInputGradient(p, weight, t.Grad(y), t.Grad(x))
+		p.weightGradient(t, x, t.Grad(y), t.Grad(weight))
+		p.inputGradient(t, weight, t.Grad(y), t.Grad(x))
 	})
 	return y
 }
@@ -69,23 +70,29 @@ func (l *Conv2D) Walk(visit func(name string, p *compute.Param)) {
 }
 
 func (l *Conv2D) String() string {
-	w := l.Weight.Shape
-	s := fmt.Sprintf("Conv2D(%d, %d, %dx%d", w[1]*max(l.Groups, 1), w[0], w[2], w[3])
-	for _, o := range []struct {
-		name           string
-		value, nothing int
-	}{{"stride", l.Stride, 1}, {"padding", l.Padding, 0}, {"dilation", l.Dilation, 1}, {"groups", l.Groups, 1}} {
-		if o.value != 0 && o.value != o.nothing {
-			s += fmt.Sprintf(", %s %d", o.name, o.value)
-		}
-	}
-	return s + ")"
+	w, groups := l.Weight.Shape, max(l.Groups, 1)
+	return fmt.Sprintf("Conv2D(%d, %d, %dx%d%s)", w[1]*groups, w[0], w[2], w[3], options("stride", l.Stride, 1, "padding", l.Padding, 0, "dilation", l.Dilation, 1, "groups", groups, 1))
 }
 
+// options writes the values that differ from 0 and from their default: triples
+// of a name, a value and its default.
+func options(triples ...any) (s string) {
+	for i := 0; i < len(triples); i += 3 {
+		if v := triples[i+1]; v != 0 && v != triples[i+2] {
+			s += fmt.Sprintf(", %s %v", triples[i], v)
+		}
+	}
+	return s
+}
+
+// convParams describe a convolution of x (n, c, h, w) to y (n, k, oh, ow) with
+// weights (k, c/groups, r, s), whoever asks for it.
 type convParams struct {
-	N, C, H, W, K, R, S, OH, OW                                uint32
-	StrideH, StrideW, PadH, PadW, DilationH, DilationW, Groups uint32
-	Biased, Window                                             uint32
+	N, C, H, W, K, R, S, OH, OW uint32
+	StrideH, StrideW            uint32
+	PadH, PadW                  int32
+	DilationH, DilationW        uint32
+	Groups, Biased, Splits      uint32
 }
 
 // convShape is the convolution of x (n, c, h, w) with weights (k, c/groups, r,
@@ -97,55 +104,60 @@ func convShape(x, w []int, stride, pad, dilation, groups int) convParams {
 	return convParams{
 		N: uint32(x[0]), C: uint32(x[1]), H: uint32(x[2]), W: uint32(x[3]), K: uint32(w[0]), R: uint32(w[2]), S: uint32(w[3]),
 		OH: size(x[2], w[2]), OW: size(x[3], w[3]),
-		StrideH: uint32(stride), StrideW: uint32(stride), PadH: uint32(pad), PadW: uint32(pad),
+		StrideH: uint32(stride), StrideW: uint32(stride), PadH: int32(pad), PadW: int32(pad),
 		DilationH: uint32(dilation), DilationW: uint32(dilation), Groups: uint32(groups),
 	}
 }
 
-// maxWindow is the widest stretch of a row that a kernel holds in registers.
-const maxWindow = 64
-
-// windowed sets the window and panics where it is wider than the kernels hold.
-func (p convParams) windowed(columns uint32) convParams {
-	if p.Window = columns; columns > maxWindow || p.S > maxWindow {
-		panic(fmt.Sprintf("layers: Conv2D: kernel width %d, dilation %d and stride %d span %d columns, want at most %d", p.S, p.DilationW, p.StrideW, columns, maxWindow))
+// forward records y += bias + convolution of x. Bias is any tensor where p is
+// not Biased.
+func (p convParams) forward(t *compute.Tape, x, weight, bias, y *compute.Tensor) {
+	if tiled, ok := tiles(p, false); ok {
+		tiled.run(t, x, weight, bias, y)
+		return
 	}
-	return p
-}
-
-func convForwardRun(p convParams, x, weight, bias, y *compute.Tensor) {
-	p = p.windowed(3*p.StrideW + (p.S-1)*p.DilationW + 1)
 	convForward.Run(p, x, weight, bias, y)
 }
 
-func convInputGradient(p convParams, weight, dy, dx *compute.Tensor) {
+// inputGradient records dx += the gradient of the input.
+func (p convParams) inputGradient(t *compute.Tape, weight, dy, dx *compute.Tensor) {
 	if p.StrideH == 1 && p.StrideW == 1 {
-		convBackwardX.Run(p.windowed((p.S-1)*p.DilationW+4), weight, dy, dx)
-		return
+		turned := convParams{
+			N: p.N, C: p.K, H: p.OH, W: p.OW, K: p.C, R: p.R, S: p.S, OH: p.H, OW: p.W, StrideH: 1, StrideW: 1,
+			PadH: int32((p.R-1)*p.DilationH) - p.PadH, PadW: int32((p.S-1)*p.DilationW) - p.PadW,
+			DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups,
+		}
+		if tiled, ok := tiles(turned, true); ok {
+			tiled.run(t, dy, weight, weight, dx)
+			return
+		}
 	}
-	convBackwardXPlain.Run(p, weight, dy, dx)
+	convBackwardX.Run(p, weight, dy, dx)
 }
 
-// convWeightGradient splits the output rows so that there are about 4,096
-// invocations and none runs for longer than the loop budget.
-func convWeightGradient(t *compute.Tape, c convParams, x, dy, dw *compute.Tensor) {
-	c = c.windowed(3*c.StrideW + (c.S-1)*c.DilationW + 1)
-	rows, across := c.N*c.OH, (c.OW+3)/4
-	tiles := (c.C / c.Groups) * c.R * ((c.K/c.Groups + 7) / 8) * c.Groups
-	splits := max(1, min(rows, 4096/tiles, 512), (rows*across+50_000-1)/50_000)
-	p := convWeightsParams{
-		N: c.N, C: c.C, H: c.H, W: c.W, K: c.K, R: c.R, S: c.S, OH: c.OH, OW: c.OW,
-		StrideH: c.StrideH, StrideW: c.StrideW, PadH: c.PadH, PadW: c.PadW, DilationH: c.DilationH, DilationW: c.DilationW,
-		Groups: c.Groups, Length: (rows + splits - 1) / splits, Window: c.Window,
+// longest is a loop that stays clear of the budget for one invocation.
+const longest = 50_000
+
+// weightGradient records dw += the gradient of the weights: parts by splits of
+// dy, and their sum.
+func (p convParams) weightGradient(t *compute.Tape, x, dy, dw *compute.Tensor) {
+	tiled, ok := weightTiles(p)
+	if ok {
+		p.Splits = tiled.Splits
+	} else {
+		p.Splits = p.splits()
 	}
-	p.Splits = (rows + p.Length - 1) / p.Length
-	parts := t.New(int(p.Splits), dw.Len())
-	convSplit.Run(p, x, dy, dy, parts)
+	parts := t.New(append([]int{int(p.Splits)}, dw.Shape()...)...)
+	if ok {
+		convTiledSplit.Run(tiled, x, x, dy, dy, parts)
+	} else {
+		convSplit.Run(p, x, dy, parts)
+	}
 	convJoin.Run(p, parts, dw)
 }
 
-type convWeightsParams struct {
-	N, C, H, W, K, R, S, OH, OW                                uint32
-	StrideH, StrideW, PadH, PadW, DilationH, DilationW, Groups uint32
-	Splits, Length, Window                                     uint32
+// splits of the plain kernel: enough for about 4,096 invocations.
+func (p convParams) splits() uint32 {
+	all, weights := p.N*p.OH*p.OW, p.K*(p.C/p.Groups)*p.R*p.S
+	return min(max(4096/weights, (all+longest-1)/longest, 1), max(all, 1))
 }

@@ -61,7 +61,7 @@ func (p *convParams) sizes() (inner, outer, taps, out int) {
 	return inner, outer, inner * int(p.R*p.S), int(p.OH * p.OW)
 }
 
-var convForward = compute.NewKernel("conv2d.forward", func(p convParams, b [][]float64) {
+func convForwardDefine(p convParams, b [][]float64) {
 	x, weight, bias, y := b[0], b[1], b[2], b[3]
 	_, outer, taps, out := p.sizes()
 	eachImage(int(p.N), func(n int) {
@@ -69,16 +69,15 @@ var convForward = compute.NewKernel("conv2d.forward", func(p convParams, b [][]f
 		for g := range int(p.Groups) {
 			p.patches(m, x[n*int(p.C*p.H*p.W):], g)
 			to := y[(n*int(p.K)+g*outer)*out:][:outer*out]
-			for i := range to {
-				to[i] = 0
-				if p.Biased != 0 {
-					to[i] = bias[g*outer+i/out]
+			if p.Biased != 0 {
+				for i := range to {
+					to[i] += bias[g*outer+i/out]
 				}
 			}
 			blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, general(outer, taps, weight[g*outer*taps:]), general(taps, out, m), 1, general(outer, out, to))
 		}
 	})
-}, compute.DotOf(func(p convParams) int { return int(p.C/p.Groups*p.R*p.S) + 1 }))
+}
 
 func convBackwardXDefine(p convParams, b [][]float64) {
 	weight, dy, dx := b[0], b[1], b[2]
@@ -110,51 +109,61 @@ func convBackwardXDefine(p convParams, b [][]float64) {
 	})
 }
 
-var convGradientModel = compute.DotOf(func(p convParams) int { return int(p.K/p.Groups*p.R*p.S) + 1 })
+// spot is an element of a plane of dy: an image, a row and a column.
+type spot struct{ image, y, x int }
 
-var (
-	convBackwardX      = compute.NewKernel("conv2d.backward_x", convBackwardXDefine, convGradientModel)
-	convBackwardXPlain = compute.NewKernel("conv2d.backward_x_plain", convBackwardXDefine, convGradientModel)
-)
-
-// split: part (which) is dY^T of its rows times their patches.
-var convSplit = compute.NewKernel("conv2d_weights.split", func(p convWeightsParams, b [][]float64) {
-	x, dy, part := b[0], b[1], b[3]
-	inner, outer := int(p.C/p.Groups), int(p.K/p.Groups)
-	taps, weights := inner*int(p.R*p.S), int(p.K)*inner*int(p.R*p.S)
-	ow := int(p.OW)
-	eachImage(int(p.Splits), func(which int) {
-		first, last := which*int(p.Length), min((which+1)*int(p.Length), int(p.N*p.OH))
-		columns := (last - first) * ow
+// parts sets part (splits, weights) to dY^T times the patches, each split over
+// its own spots.
+func (p *convParams) parts(x, dy, part []float64, splits [][]spot) {
+	inner, outer, taps, out := p.sizes()
+	eachImage(len(splits), func(which int) {
+		spots := splits[which]
+		columns := len(spots)
 		m, d := make([]float64, taps*columns), make([]float64, outer*columns)
 		for g := range int(p.Groups) {
-			for at := first; at < last; at++ {
-				n, oy := at/int(p.OH), at%int(p.OH)
-				for k := range outer {
-					copy(d[k*columns+(at-first)*ow:][:ow], dy[((n*int(p.K)+g*outer+k)*int(p.OH)+oy)*ow:])
+			for k := range outer {
+				for i, at := range spots {
+					d[k*columns+i] = dy[(at.image*int(p.K)+g*outer+k)*out+at.y*int(p.OW)+at.x]
 				}
-				for tap := range taps {
-					c, r, s := tap/int(p.R*p.S), tap/int(p.S)%int(p.R), tap%int(p.S)
-					to := m[tap*columns+(at-first)*ow:][:ow]
-					y := oy*int(p.StrideH) - int(p.PadH) + r*int(p.DilationH)
-					for ox := range to {
-						v := ox*int(p.StrideW) - int(p.PadW) + s*int(p.DilationW)
-						to[ox] = 0
-						if y >= 0 && y < int(p.H) && v >= 0 && v < int(p.W) {
-							to[ox] = x[((n*int(p.C)+g*inner+c)*int(p.H)+y)*int(p.W)+v]
-						}
+			}
+			for tap := range taps {
+				c, r, s := tap/int(p.R*p.S), tap/int(p.S)%int(p.R), tap%int(p.S)
+				for i, at := range spots {
+					iy := at.y*int(p.StrideH) - int(p.PadH) + r*int(p.DilationH)
+					ix := at.x*int(p.StrideW) - int(p.PadW) + s*int(p.DilationW)
+					m[tap*columns+i] = 0
+					if iy >= 0 && iy < int(p.H) && ix >= 0 && ix < int(p.W) {
+						m[tap*columns+i] = x[((at.image*int(p.C)+g*inner+c)*int(p.H)+iy)*int(p.W)+ix]
 					}
 				}
 			}
-			blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(outer, columns, d), general(taps, columns, m), 0,
-				general(outer, taps, part[which*weights+g*outer*taps:]))
+			blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(outer, max(columns, 1), d), general(taps, max(columns, 1), m), 0,
+				general(outer, taps, part[which*int(p.K)*taps+g*outer*taps:]))
 		}
 	})
-}, compute.DotOf(func(p convWeightsParams) int { return int(p.Length * ((p.OW + 3) / 4 * 4)) }))
+}
 
-var convJoin = compute.NewKernel("conv2d_weights.join", func(p convWeightsParams, b [][]float64) {
+func (p convParams) terms() int { return int(p.C/p.Groups*p.R*p.S) + 1 }
+
+var convForward = compute.NewKernel("conv2d.forward", convForwardDefine, compute.DotOf(convParams.terms))
+
+var convBackwardX = compute.NewKernel("conv2d.backward_x", convBackwardXDefine, compute.DotOf(func(p convParams) int {
+	return int(p.K / p.Groups * p.R * p.S)
+}))
+
+var convSplit = compute.NewKernel("conv2d.split", func(p convParams, b [][]float64) {
+	x, dy, part := b[0], b[1], b[2]
+	splits := make([][]spot, p.Splits)
+	for i := range int(p.N * p.OH * p.OW) {
+		which := i % len(splits)
+		splits[which] = append(splits[which], spot{i / int(p.OH*p.OW), i / int(p.OW) % int(p.OH), i % int(p.OW)})
+	}
+	p.parts(x, dy, part, splits)
+}, compute.DotOf(func(p convParams) int { return int((p.N*p.OH*p.OW + p.Splits - 1) / p.Splits) }))
+
+var convJoin = compute.NewKernel("conv2d.join", func(p convParams, b [][]float64) {
 	parts, dw := b[0], b[1]
 	for i, v := range parts {
 		dw[i%len(dw)] += v
 	}
-}, compute.DotOf(func(p convWeightsParams) int { return int(p.Splits) }))
+}, compute.DotOf(func(p convParams) int { return int(p.Splits) }))

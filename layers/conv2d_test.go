@@ -1,18 +1,129 @@
 package layers
 
 import (
+	"context"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
 	"testing"
 
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
 	"github.com/pumice-ml/pumice/layers/layertest"
 )
 
 func TestConv2D(t *testing.T) {
-	layertest.Run(t, NewConv2D(1, 3, 5), layertest.Shape(2, 1, 9, 11))
-	layertest.Run(t, NewConv2D(3, 9, 3), layertest.Shape(2, 3, 8, 7))
-	odd := NewConv2DGroups(4, 6, 3, 2, 2)
-	odd.Stride, odd.Padding, odd.Dilation = 2, 1, 2
-	layertest.Run(t, odd, layertest.Shape(2, 4, 9, 8))
-	padded := NewConv2DGroups(6, 6, 3, 3, 6)
-	padded.Padding, padded.Bias = 1, nil
-	layertest.Run(t, padded, layertest.Shape(1, 6, 5, 6))
+	for _, c := range []struct {
+		in, out, height, width, groups int
+		stride, padding, dilation      int
+		noBias                         bool
+		x                              []int
+	}{
+		{1, 3, 5, 5, 1, 1, 0, 1, false, []int{2, 1, 9, 11}},
+		{3, 9, 3, 3, 1, 1, 0, 1, false, []int{2, 3, 8, 7}},
+		{5, 5, 3, 3, 1, 1, 1, 1, false, []int{3, 5, 33, 12}},  // whole quads, more tiles than a workgroup
+		{4, 6, 3, 2, 2, 2, 1, 2, false, []int{2, 4, 9, 8}},    // steps of stride and dilation alike
+		{2, 3, 3, 3, 1, 2, 1, 1, false, []int{1, 2, 8, 9}},    // and not alike
+		{6, 6, 3, 3, 6, 1, 1, 1, true, []int{1, 6, 5, 6}},     // a group for each channel
+		{17, 2, 1, 1, 1, 1, 1, 1, false, []int{1, 17, 3, 4}},  // padding wider than the kernel
+		{1, 2, 9, 9, 1, 1, 2, 1, false, []int{1, 1, 7, 8}},    // too many taps for a tile of weights
+		{2, 2, 2, 3, 2, 1, 0, 65, true, []int{1, 2, 67, 133}}, // and columns too far apart for a tile of y
+	} {
+		l := NewConv2DGroups(c.in, c.out, c.height, c.width, c.groups)
+		l.Stride, l.Padding, l.Dilation = c.stride, c.padding, c.dilation
+		if c.noBias {
+			l.Bias = nil
+		}
+		t.Run(l.String(), func(t *testing.T) { layertest.Run(t, l, layertest.Shape(c.x...)) })
+	}
+}
+
+func TestConv2DPanics(t *testing.T) {
+	tape := compute.NewTape(compute.Reference())
+	x := tape.Input("x", compute.F32, 2, 3, 4, 5)
+	panics(t, "layers: Conv2D: input shape [2 3 4 5], want (n, 2, h, w)", func() { NewConv2D(2, 3, 3).Forward(tape, x) })
+	panics(t, "layers: Conv2D: input shape [2 3 4 5], want an image that holds a kernel of 5x5, padding 0, dilation 1", func() { NewConv2D(3, 3, 5).Forward(tape, x) })
+	panics(t, "layers: NewConv2D: 3 to 4 channels in 2 groups, kernel 1x1", func() { NewConv2DGroups(3, 4, 1, 1, 2) })
+}
+
+// TestConv2DBatches wants the same bits for an image in batches of any size.
+func TestConv2DBatches(t *testing.T) {
+	dev, ctx := devicetest.Open(t), context.Background()
+	l := NewConv2D(3, 9, 3)
+	defer dev.Forget(l.Weight, l.Bias)
+	const size = 3 * 10 * 9
+	var first []float32
+	for _, n := range []int{1, 2, 5, 33} {
+		tape := compute.NewTape(dev)
+		x := tape.Input("x", compute.F32, n, 3, 10, 9)
+		y := l.Forward(tape, x)
+		tape.Keep(y)
+		p, err := tape.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		in, got := make([]float32, n*size), make([]float32, y.Len())
+		for i := range in { // the last image is always the same
+			in[i] = float32(math.Sin(float64(i - (n-1)*size)))
+		}
+		for _, err := range []error{p.Write(x, in), p.Run(ctx), p.Read(ctx, y, got)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		got = got[(n-1)*len(got)/n:]
+		if first == nil {
+			first = got
+		}
+		for i := range got {
+			if math.Float32bits(got[i]) != math.Float32bits(first[i]) {
+				t.Fatalf("batch of %d: y[%d] is %v, alone %v", n, i, got[i], first[i])
+			}
+		}
+	}
+}
+
+// TestConv2DTiles wants tiles inside the shaders' arrays and loops inside the
+// budget, whatever the shape.
+func TestConv2DTiles(t *testing.T) {
+	const budget = 60_000
+	length := func(k *compute.Kernel, array string) uint32 {
+		m := regexp.MustCompile("> " + array + `: array<vec4<f32>, (\d+)>`).FindStringSubmatch(k.Shader().Text)
+		if m == nil {
+			t.Fatalf("%s has no array %s", k.Name(), array)
+		}
+		n, _ := strconv.Atoi(m[1])
+		return uint32(n)
+	}
+	for _, s := range [][]int{ // n, c, h, w, k, r, s, stride, padding, dilation
+		{128, 1, 28, 28, 8, 5, 5, 1, 0, 1}, {128, 8, 12, 12, 16, 5, 5, 1, 0, 1}, {8, 32, 28, 28, 64, 3, 3, 1, 1, 1},
+		{1, 3, 224, 224, 64, 7, 7, 2, 3, 1}, {1_000_003, 1, 8, 8, 1, 3, 3, 1, 0, 1}, {1, 1, 70_000, 5, 1, 3, 3, 1, 0, 1},
+		{1, 512, 7, 7, 512, 1, 1, 1, 0, 1}, {2, 1, 200, 200, 3, 1, 99, 1, 0, 1}, {2, 1, 200, 200, 3, 1, 120, 1, 0, 1},
+		{2, 4, 300, 300, 3, 11, 11, 4, 2, 1}, {2, 4, 300, 300, 3, 3, 3, 40, 2, 40}, {70_001, 1, 12, 12, 1, 12, 12, 1, 3, 1},
+	} {
+		t.Run(fmt.Sprint(s), func(t *testing.T) {
+			p := convShape(s[:4], []int{s[4], s[1], s[5], s[6]}, s[7], s[8], s[9], 1)
+			if y, ok := tiles(p, false); ok {
+				if y.Rows < 1 || y.Channels%4 != 0 || y.Channels*y.Rows > length(convTiled, "sum") || y.Rows*y.Quads > length(convTiled, "seen") {
+					t.Errorf("tile %+v", y)
+				}
+				if (y.Shift+(y.S-1)*y.DilationW+3*y.StrideW)/4 >= y.Quads || y.W%4 == 0 && (int32(y.Shift)+y.PadW)%4 != 0 {
+					t.Errorf("window %+v", y)
+				}
+			}
+			if w, ok := weightTiles(p); ok {
+				if w.R*w.S*((w.Channels+3)/4)*w.Inputs > length(convTiledSplit, "sum") || w.Inputs*w.R*w.Quads > length(convTiledSplit, "seen") {
+					t.Errorf("tile of weights %+v", w)
+				}
+				strips := p.N * ((p.OW + 3) / 4)
+				if trips := (strips + w.Splits - 1) / w.Splits * p.OH; trips > budget {
+					t.Errorf("%d trips for %+v", trips, w)
+				}
+			} else if splits := p.splits(); (p.N*p.OH*p.OW+splits-1)/splits > budget {
+				t.Errorf("%d splits for %+v", splits, p)
+			}
+		})
+	}
 }

@@ -1,10 +1,11 @@
-// conv2d: y[n,k,i,j] = b[k] + sum over c,r,s of w[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
-// x, dx are (n, c, h, w), weight is (k, c/groups, r, s), bias is (k), y, dy are (n, k, oh, ow).
+// conv2d: y[n,k,i,j] += b[k] + sum over c,r,s of w[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
+// x, dx are (n, c, h, w), weight, dw are (k, c/groups, r, s), bias is (k), y, dy are (n, k, oh, ow),
+// part, parts are (splits, k, c/groups, r, s).
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,
-    stride_h: u32, stride_w: u32, pad_h: u32, pad_w: u32, dilation_h: u32, dilation_w: u32, groups: u32,
-    biased: u32, window: u32,
+    stride_h: u32, stride_w: u32, pad_h: i32, pad_w: i32, dilation_h: u32, dilation_w: u32, groups: u32,
+    biased: u32, splits: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -14,146 +15,53 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(7) var<storage, read_write> part: array<f32>;
+@group(0) @binding(8) var<storage, read> parts: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dw: array<f32>;
 
-const block: u32 = 32u;
-const channels: u32 = 8u; // of one invocation's tile
-const rows: u32 = 4u; // of 4 columns each
+const block: u32 = 64u;
 const accumulate: bool = true;
 
-// forward: an invocation computes 8 output channels of 4 rows by 4 columns.
-// window is 3 stride_w + (s-1) dilation_w + 1 columns of the input.
-// invocations: n*ceil(oh/4)*ceil(ow/4), ceil((k/groups)/8), groups
-// trips: (c/groups)*r
+// invocations: n*k*oh*ow
+// trips: (c/groups)*r*s
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
-    let across = (params.ow + 3u) / 4u;
-    let down = (params.oh + 3u) / 4u;
-    if id.x >= params.n * down * across { return; }
-    let image = id.x / (down * across);
-    let row = id.x / across % down * rows;
-    let column = id.x % across * 4u;
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n * params.k * params.oh * params.ow { return; }
+    let column = i32(i % params.ow * params.stride_w) - params.pad_w;
+    let row = i32(i / params.ow % params.oh * params.stride_h) - params.pad_h;
+    let k = i / (params.ow * params.oh) % params.k;
+    let image = i / (params.ow * params.oh * params.k);
     let inner = params.c / params.groups;
     let outer = params.k / params.groups;
-    let first = wid.y * channels;
-    var sum: array<vec4<f32>, 32>;
+    var sum = 0.0;
     for (var c = 0u; c < inner; c++) {
-        let plane = (image * params.c + wid.z * inner + c) * params.h;
+        let plane = image * params.c + k / outer * inner + c;
         for (var r = 0u; r < params.r; r++) {
-            // unroll
-            for (var t = 0u; t < rows; t++) {
-                let iy = i32((row + t) * params.stride_h + r * params.dilation_h) - i32(params.pad_h);
-                let inside = iy >= 0 && iy < i32(params.h);
-                let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
-                let left = i32(column * params.stride_w) - i32(params.pad_w);
-                var seen: array<f32, 64>;
-                // unroll
-                for (var i = 0u; i < params.window; i++) {
-                    let ix = left + i32(i);
-                    let v = x[line + u32(clamp(ix, 0, i32(params.w) - 1))];
-                    seen[i] = select(0.0, v, inside && ix >= 0 && ix < i32(params.w));
-                }
-                // unroll
-                for (var s = 0u; s < params.s; s++) {
-                    let v = vec4<f32>(seen[s * params.dilation_w], seen[s * params.dilation_w + params.stride_w], seen[s * params.dilation_w + 2u * params.stride_w], seen[s * params.dilation_w + 3u * params.stride_w]);
-                    // unroll
-                    for (var k = 0u; k < channels; k++) {
-                        let channel = wid.z * outer + min(first + k, outer - 1u);
-                        sum[k * 4u + t] += weight[((channel * inner + c) * params.r + r) * params.s + s] * v;
-                    }
+            let iy = row + i32(r * params.dilation_h);
+            for (var s = 0u; s < params.s; s++) {
+                let ix = column + i32(s * params.dilation_w);
+                if iy >= 0 && iy < i32(params.h) && ix >= 0 && ix < i32(params.w) {
+                    sum += weight[((k * inner + c) * params.r + r) * params.s + s] * x[(plane * params.h + u32(iy)) * params.w + u32(ix)];
                 }
             }
         }
     }
-    // unroll
-    for (var k = 0u; k < channels; k++) {
-        let channel = wid.z * outer + first + k;
-        // unroll
-        for (var t = 0u; t < rows; t++) {
-            // unroll
-            for (var j = 0u; j < 4u; j++) {
-                if first + k < outer && row + t < params.oh && column + j < params.ow {
-                    var v = sum[k * 4u + t][j];
-                    if params.biased != 0u { v += bias[channel]; }
-                    y[((image * params.k + channel) * params.oh + row + t) * params.ow + column + j] = v;
-                }
-            }
-        }
-    }
+    if params.biased != 0u { sum += bias[k]; }
+    if accumulate { sum += y[i]; }
+    y[i] = sum;
 }
 
-// backward_x: dx[n,c,i,j] += sum over k,r,s of w[k,c,r,s] dy[n,k,(i+pad-r dilation)/stride,...], stride 1.
-// window is (s-1) dilation_w + 4 columns of dy.
-// invocations: n*ceil(h/4)*ceil(w/4), ceil((c/groups)/8), groups
-// trips: (k/groups)*r
-// flops: 2*n*k*oh*ow*(c/groups)*r*s
-@compute @workgroup_size(block)
-fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
-    let across = (params.w + 3u) / 4u;
-    let down = (params.h + 3u) / 4u;
-    if id.x >= params.n * down * across { return; }
-    let image = id.x / (down * across);
-    let row = id.x / across % down * rows;
-    let column = id.x % across * 4u;
-    let inner = params.c / params.groups;
-    let outer = params.k / params.groups;
-    let first = wid.y * channels;
-    var sum: array<vec4<f32>, 32>;
-    for (var k = 0u; k < outer; k++) {
-        let plane = (image * params.k + wid.z * outer + k) * params.oh;
-        let filters = (wid.z * outer + k) * inner;
-        for (var r = 0u; r < params.r; r++) {
-            // unroll
-            for (var t = 0u; t < rows; t++) {
-                let oy = i32(row + t + params.pad_h) - i32(r * params.dilation_h);
-                let inside = oy >= 0 && oy < i32(params.oh);
-                let line = (plane + u32(clamp(oy, 0, i32(params.oh) - 1))) * params.ow;
-                let left = i32(column + params.pad_w) - i32((params.s - 1u) * params.dilation_w);
-                var seen: array<f32, 64>;
-                // unroll
-                for (var i = 0u; i < params.window; i++) {
-                    let ox = left + i32(i);
-                    let v = dy[line + u32(clamp(ox, 0, i32(params.ow) - 1))];
-                    seen[i] = select(0.0, v, inside && ox >= 0 && ox < i32(params.ow));
-                }
-                // unroll
-                for (var s = 0u; s < params.s; s++) {
-                    let v = vec4<f32>(seen[(params.s - 1u - s) * params.dilation_w], seen[(params.s - 1u - s) * params.dilation_w + 1u], seen[(params.s - 1u - s) * params.dilation_w + 2u], seen[(params.s - 1u - s) * params.dilation_w + 3u]);
-                    // unroll
-                    for (var c = 0u; c < channels; c++) {
-                        sum[c * 4u + t] += weight[((filters + min(first + c, inner - 1u)) * params.r + r) * params.s + s] * v;
-                    }
-                }
-            }
-        }
-    }
-    // unroll
-    for (var c = 0u; c < channels; c++) {
-        // unroll
-        for (var t = 0u; t < rows; t++) {
-            // unroll
-            for (var j = 0u; j < 4u; j++) {
-                if first + c < inner && row + t < params.h && column + j < params.w {
-                    let i = ((image * params.c + wid.z * inner + first + c) * params.h + row + t) * params.w + column + j;
-                    var v = sum[c * 4u + t][j];
-                    if accumulate { v += dx[i]; }
-                    dx[i] = v;
-                }
-            }
-        }
-    }
-}
-
-// backward_x_plain is backward_x for any stride, one element an invocation.
 // invocations: n*c*h*w
 // trips: (k/groups)*r*s
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
-fn backward_x_plain(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * block + id.x;
     if i >= params.n * params.c * params.h * params.w { return; }
-    let column = i32(i % params.w);
-    let row = i32(i / params.w % params.h);
+    let column = i32(i % params.w) + params.pad_w;
+    let row = i32(i / params.w % params.h) + params.pad_h;
     let c = i / (params.w * params.h) % params.c;
     let image = i / (params.w * params.h * params.c);
     let inner = params.c / params.groups;
@@ -162,12 +70,13 @@ fn backward_x_plain(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_w
     for (var k = 0u; k < outer; k++) {
         let channel = c / inner * outer + k;
         for (var r = 0u; r < params.r; r++) {
-            let ty = row + i32(params.pad_h) - i32(r * params.dilation_h);
+            let ty = row - i32(r * params.dilation_h);
+            let oy = u32(max(ty, 0)) / params.stride_h;
             for (var s = 0u; s < params.s; s++) {
-                let tx = column + i32(params.pad_w) - i32(s * params.dilation_w);
-                let oy = u32(max(ty, 0)) / params.stride_h;
+                let tx = column - i32(s * params.dilation_w);
                 let ox = u32(max(tx, 0)) / params.stride_w;
-                if ty >= 0 && tx >= 0 && oy * params.stride_h == u32(ty) && ox * params.stride_w == u32(tx) && oy < params.oh && ox < params.ow {
+                // Only rows and columns that the stride does not step over.
+                if ty == i32(oy * params.stride_h) && tx == i32(ox * params.stride_w) && oy < params.oh && ox < params.ow {
                     sum += weight[((channel * inner + c % inner) * params.r + r) * params.s + s] * dy[((image * params.k + channel) * params.oh + oy) * params.ow + ox];
                 }
             }
@@ -175,4 +84,47 @@ fn backward_x_plain(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_w
     }
     if accumulate { sum += dx[i]; }
     dx[i] = sum;
+}
+
+// split: part is dw of every splits-th element of the planes of dy.
+// invocations: splits*k*(c/groups)*r*s
+// trips: ceil(n*oh*ow/splits)
+// flops: 2*n*k*oh*ow*(c/groups)*r*s
+@compute @workgroup_size(block)
+fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    let inner = params.c / params.groups;
+    let outer = params.k / params.groups;
+    let size = params.k * inner * params.r * params.s;
+    if i >= params.splits * size { return; }
+    let s = i % params.s;
+    let r = i / params.s % params.r;
+    let k = i / (params.s * params.r * inner) % params.k;
+    let c = k / outer * inner + i / (params.s * params.r) % inner;
+    var sum = 0.0;
+    for (var at = i / size; at < params.n * params.oh * params.ow; at += params.splits) {
+        let ox = at % params.ow;
+        let oy = at / params.ow % params.oh;
+        let image = at / (params.ow * params.oh);
+        let iy = i32(oy * params.stride_h + r * params.dilation_h) - params.pad_h;
+        let ix = i32(ox * params.stride_w + s * params.dilation_w) - params.pad_w;
+        if iy >= 0 && iy < i32(params.h) && ix >= 0 && ix < i32(params.w) {
+            sum += dy[((image * params.k + k) * params.oh + oy) * params.ow + ox] * x[((image * params.c + c) * params.h + u32(iy)) * params.w + u32(ix)];
+        }
+    }
+    part[i] = sum;
+}
+
+// join adds up the splits.
+// invocations: k*(c/groups)*r*s
+// trips: splits
+@compute @workgroup_size(block)
+fn join(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let size = params.k * (params.c / params.groups) * params.r * params.s;
+    let i = id.y * groups.x * block + id.x;
+    if i >= size { return; }
+    var sum = 0.0;
+    for (var j = 0u; j < params.splits; j++) { sum += parts[j * size + i]; }
+    if accumulate { sum += dw[i]; }
+    dw[i] = sum;
 }

@@ -1,0 +1,83 @@
+package layers
+
+import (
+	"context"
+	"testing"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+)
+
+// BenchmarkConv2D reports GFLOP/s, padding taps counted, of the layers of a
+// small network for digits (a, b) and of two common sizes (c, d).
+func BenchmarkConv2D(b *testing.B) {
+	reference := compute.Reference()
+	defer reference.Close()
+	for _, s := range []struct {
+		name                          string
+		n, in, size, out, kernel, pad int
+	}{
+		{"a", 64, 1, 28, 8, 5, 0}, {"b", 64, 8, 12, 16, 5, 0}, {"c", 32, 16, 14, 32, 3, 1}, {"d", 8, 32, 28, 64, 3, 1},
+	} {
+		for _, dev := range []*compute.Device{devicetest.Open(b), reference} {
+			device := "gpu"
+			if dev.IsReference() {
+				device = "reference"
+			}
+			for _, what := range []string{"y", "dx", "dw"} {
+				b.Run(s.name+"/"+what+"/"+device, func(b *testing.B) {
+					l := NewConv2D(s.in, s.out, s.kernel)
+					l.Padding, l.Bias = s.pad, nil
+					defer dev.Forget(l.Weight)
+					t := compute.NewTape(dev)
+					x := t.Input("x", compute.F32, s.n, s.in, s.size, s.size)
+					y := l.Forward(t, x)
+					t.SetGrad(y, t.Input("dy", compute.F32, y.Shape()...))
+					t.BackwardFromGrads()
+					t.Keep(map[string]*compute.Tensor{"y": y, "dx": t.Grad(x), "dw": t.Grad(t.Param(l.Weight))}[what])
+					flops := measure(b, t)
+					b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
+	}
+}
+
+// measure runs the tape b.N times and returns the floating-point operations of
+// one run.
+func measure(b *testing.B, t *compute.Tape) (flops float64) {
+	p, err := t.Compile()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	steps, err := p.Steps()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, s := range steps {
+		flops = max(flops, float64(s.Flops)) // the convolution, not what sums its parts
+	}
+	ctx := context.Background()
+	run := func() {
+		if err := p.Run(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	wait := func() {
+		if err := t.Device().Wait(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 2 { // the first run compiles, the second is measured for splitting
+		run()
+		wait()
+	}
+	b.ResetTimer()
+	for range b.N {
+		run()
+	}
+	wait()
+	b.StopTimer()
+	return flops
+}

@@ -1,0 +1,144 @@
+// conv2d_tiled_weights: dw[k,c,r,s] = sum over n,i,j of dy[n,k,i,j] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
+// x, x1 are (n, c, h, w), dy, dy1 are (n, k, oh, ow), part is (splits, k, c/groups, r, s): a split holds the sum
+// over every splits-th strip of an image, 4 columns of dy wide. x1 is x and dy1 is dy by single elements.
+
+struct Params {
+    n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,
+    stride_h: u32, stride_w: u32, pad_h: i32, pad_w: i32, dilation_h: u32, dilation_w: u32, groups: u32,
+    channels: u32, // output channels of one invocation
+    inputs: u32,   // input channels of one invocation
+    quads: u32,    // of columns of x that 4 columns of dy and a row of taps meet
+    shift: u32,    // columns before them, so that quads start at multiples of 4
+    splits: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> x1: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> dy1: array<f32>;
+@group(0) @binding(5) var<storage, read_write> part: array<f32>;
+
+const block: u32 = 32u;
+
+var<private> sum: array<vec4<f32>, 72>; // quads of channels by inputs by r by s
+var<private> seen: array<vec4<f32>, 40>; // inputs by r by quads
+
+// quad is four columns of row iy of a channel of x, zero outside; ix is a
+// multiple of 4 where w is.
+fn quad(plane: u32, iy: i32, ix: i32) -> vec4<f32> {
+    let inside = iy >= 0 && iy < i32(params.h);
+    let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
+    if params.w % 4u == 0u {
+        let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
+        return select(vec4<f32>(), v, inside && ix >= 0 && ix < i32(params.w));
+    }
+    var v: vec4<f32>;
+    // unroll
+    for (var j = 0u; j < 4u; j++) {
+        let at = ix + i32(j);
+        let one = x1[line + u32(clamp(at, 0, i32(params.w) - 1))];
+        v[j] = select(0.0, one, inside && at >= 0 && at < i32(params.w));
+    }
+    return v;
+}
+
+// gradient is four columns of dy, zero beyond the last; line is a row's start.
+fn gradient(line: u32, column: u32) -> vec4<f32> {
+    if params.ow % 4u == 0u { return dy[(line + column) / 4u]; }
+    var v: vec4<f32>;
+    // unroll
+    for (var j = 0u; j < 4u; j++) {
+        let one = dy1[line + min(column + j, params.ow - 1u)];
+        v[j] = select(0.0, one, column + j < params.ow);
+    }
+    return v;
+}
+
+// split: an invocation walks down the strips of one split, for a block of output
+// and one of input channels.
+// invocations: splits, ceil((k/groups)/channels)*ceil((c/groups)/inputs), groups
+// trips: ceil(n*ceil(ow/4)/splits)*oh
+// flops: 2*n*k*oh*ow*(c/groups)*r*s
+@compute @workgroup_size(block)
+fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
+    let which = id.x;
+    if which >= params.splits { return; }
+    let inner = params.c / params.groups;
+    let outer = params.k / params.groups;
+    let blocks = (outer + params.channels - 1u) / params.channels;
+    let k0 = wid.y % blocks * params.channels;
+    let c0 = wid.y / blocks * params.inputs;
+    let across = (params.ow + 3u) / 4u;
+    // One row of dy further down, all taps but the lowest meet what the tap below
+    // them has met.
+    let rolls = params.stride_h == params.dilation_h;
+    for (var strip = which; strip < params.n * across; strip += params.splits) {
+        let image = strip / across;
+        let column = strip % across * 4u;
+        let left = i32(column * params.stride_w) - params.pad_w - i32(params.shift);
+        if rolls {
+            // unroll
+            for (var c = 0u; c < params.inputs; c++) {
+                let plane = (image * params.c + wid.z * inner + min(c0 + c, inner - 1u)) * params.h;
+                // unroll
+                for (var r = 0u; r < params.r - 1u; r++) {
+                    // unroll
+                    for (var q = 0u; q < params.quads; q++) {
+                        seen[(c * params.r + r + 1u) * params.quads + q] = quad(plane, i32(r * params.dilation_h) - params.pad_h, left + i32(4u * q));
+                    }
+                }
+            }
+        }
+        for (var row = 0u; row < params.oh; row++) {
+            // unroll
+            for (var c = 0u; c < params.inputs; c++) {
+                let plane = (image * params.c + wid.z * inner + min(c0 + c, inner - 1u)) * params.h;
+                // unroll
+                for (var r = 0u; r < params.r; r++) {
+                    // unroll
+                    for (var q = 0u; q < params.quads; q++) {
+                        if rolls && r + 1u < params.r {
+                            seen[(c * params.r + r) * params.quads + q] = seen[(c * params.r + r + 1u) * params.quads + q];
+                        } else {
+                            seen[(c * params.r + r) * params.quads + q] = quad(plane, i32(row * params.stride_h + r * params.dilation_h) - params.pad_h, left + i32(4u * q));
+                        }
+                    }
+                }
+            }
+            // unroll
+            for (var k = 0u; k < params.channels; k++) {
+                let channel = wid.z * outer + min(k0 + k, outer - 1u);
+                let d = gradient(((image * params.k + channel) * params.oh + row) * params.ow, column);
+                // unroll
+                for (var c = 0u; c < params.inputs; c++) {
+                    // unroll
+                    for (var r = 0u; r < params.r; r++) {
+                        // unroll
+                        for (var s = 0u; s < params.s; s++) {
+                            var v: vec4<f32>;
+                            // unroll
+                            for (var j = 0u; j < 4u; j++) {
+                                v[j] = seen[(c * params.r + r) * params.quads + (params.shift + s * params.dilation_w + j * params.stride_w) / 4u][(params.shift + s * params.dilation_w + j * params.stride_w) % 4u];
+                            }
+                            sum[((k / 4u * params.inputs + c) * params.r + r) * params.s + s][k % 4u] += dot(d, v);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // unroll
+    for (var k = 0u; k < params.channels; k++) {
+        // unroll
+        for (var c = 0u; c < params.inputs; c++) {
+            if k0 + k < outer && c0 + c < inner {
+                let to = ((which * params.k + wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
+                // unroll
+                for (var i = 0u; i < params.r * params.s; i++) {
+                    part[to + i] = sum[(k / 4u * params.inputs + c) * params.r * params.s + i][k % 4u];
+                }
+            }
+        }
+    }
+}
