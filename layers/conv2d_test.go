@@ -22,13 +22,14 @@ func TestConv2D(t *testing.T) {
 	}{
 		{1, 3, 5, 5, 1, 1, 0, 1, false, []int{2, 1, 9, 11}},
 		{3, 9, 3, 3, 1, 1, 0, 1, false, []int{2, 3, 8, 7}},
-		{5, 5, 3, 3, 1, 1, 1, 1, false, []int{3, 5, 33, 12}},  // whole quads, more tiles than a workgroup
-		{4, 6, 3, 2, 2, 2, 1, 2, false, []int{2, 4, 9, 8}},    // steps of stride and dilation alike
-		{2, 3, 3, 3, 1, 2, 1, 1, false, []int{1, 2, 8, 9}},    // and not alike
-		{6, 6, 3, 3, 6, 1, 1, 1, true, []int{1, 6, 5, 6}},     // a group for each channel
-		{17, 2, 1, 1, 1, 1, 1, 1, false, []int{1, 17, 3, 4}},  // padding wider than the kernel
-		{1, 2, 9, 9, 1, 1, 2, 1, false, []int{1, 1, 7, 8}},    // too many taps for a tile of weights
-		{2, 2, 2, 3, 2, 1, 0, 65, true, []int{1, 2, 67, 133}}, // and columns too far apart for a tile of y
+		{5, 5, 3, 3, 1, 1, 1, 1, false, []int{3, 5, 33, 12}},        // whole quads, more tiles than a workgroup
+		{4, 6, 3, 2, 2, 2, 1, 2, false, []int{2, 4, 9, 8}},          // steps of stride and dilation alike
+		{2, 3, 3, 3, 1, 2, 1, 1, false, []int{1, 2, 8, 9}},          // and not alike
+		{6, 6, 3, 3, 6, 1, 1, 1, true, []int{1, 6, 5, 6}},           // a group for each channel
+		{130, 130, 1, 1, 130, 1, 0, 1, false, []int{5, 130, 2, 11}}, // more strips than splits
+		{17, 2, 1, 1, 1, 1, 1, 1, false, []int{1, 17, 3, 4}},        // padding wider than the kernel
+		{4, 2, 9, 9, 2, 1, 2, 1, false, []int{2, 4, 7, 8}},          // too many taps for a tile of weights
+		{2, 2, 2, 3, 2, 1, 1, 65, true, []int{1, 2, 67, 133}},       // and columns too far apart for a tile of y
 	} {
 		l := NewConv2DGroups(c.in, c.out, c.height, c.width, c.groups)
 		l.Stride, l.Padding, l.Dilation = c.stride, c.padding, c.dilation

@@ -254,7 +254,7 @@ func TestInfoAndInspect(t *testing.T) {
 	}
 	for _, device := range []string{"auto", "reference"} {
 		out := must(t, "inspect", "--device", device, "--batch", "8")
-		if !strings.Contains(out, "conv2d.forward") || !strings.Contains(out, "adam.step") || !strings.Contains(out, "total of") {
+		if !strings.Contains(out, "conv2d_tiled.forward") || !strings.Contains(out, "adam.step") || !strings.Contains(out, "total of") {
 			t.Errorf("inspect prints %q", out)
 		}
 	}
