@@ -32,6 +32,8 @@ func TestPyTorch(t *testing.T) {
 			return AvgPool2D{Size: c.Int("kernel"), Stride: c.Int("stride"), Padding: c.Int("padding"), ExcludePadding: c.Options["count_include_pad"] == false}
 		},
 		"global_avg_pool": func(testdata.Case) Layer { return GlobalAvgPool{} },
+		"softmax":         func(testdata.Case) Layer { return Softmax{} },
+		"log_softmax":     func(testdata.Case) Layer { return LogSoftmax{} },
 	} {
 		t.Run(group, func(t *testing.T) {
 			for _, c := range testdata.PyTorch(group) {
