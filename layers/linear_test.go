@@ -1,9 +1,11 @@
 package layers
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
 	"github.com/pumice-ml/pumice/layers/layertest"
 )
 
@@ -52,4 +54,35 @@ func product(t *compute.Tape, a, b *compute.Tensor, s [4]int, o MatMulOptions) *
 		}
 	})
 	return y
+}
+
+// TestMatMulLong has sums longer than the loops of one invocation may be: of
+// small whole numbers, so that every partial sum is exact.
+func TestMatMulLong(t *testing.T) {
+	dev := devicetest.Open(t)
+	for _, k := range []int{59_999, 65_536, 70_000, 200_001, 1_000_003} {
+		a, b := compute.NewParam("a", 2, k), compute.NewParam("b", 3, k)
+		want := make([]float32, 6)
+		for i := range k {
+			for row := range 2 {
+				a.Data[row*k+i] = float32((i*7 + row) % 5)
+			}
+			for column := range 3 {
+				b.Data[column*k+i] = float32((i*3+column)%4) - 1
+			}
+			for j := range want {
+				want[j] += a.Data[j/3*k+i] * b.Data[j%3*k+i]
+			}
+		}
+		tape := compute.NewTape(dev)
+		y := tape.Zeros(2, 3)
+		MatMul(tape.Param(a), tape.Param(b), y, MatMulOptions{TransposeB: true})
+		tape.Keep(y)
+		got := make([]float32, 6)
+		run(t, tape, nil, map[*compute.Tensor][]float32{y: got})
+		if !slices.Equal(got, want) {
+			t.Errorf("sums of %d: got %v, want %v", k, got, want)
+		}
+		dev.Forget(a, b)
+	}
 }
