@@ -2,6 +2,7 @@ package layers
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -79,4 +80,21 @@ func TestLossPanics(t *testing.T) {
 		panics(t, "layers: "+name+": x f32[2 3] and target labels u32[2 3], want one shape of f32, not empty", func() { l.Loss(tape, x, labels) })
 	}
 	panics(t, "layers: BCEWithLogits: 2 positive weights for x f32[2 3], want one for each of the last dimension", func() { BCEWithLogits{PosWeight: []float32{1, 2}}.Loss(tape, x, x) })
+}
+
+func TestL1WhereEqual(t *testing.T) {
+	reference := compute.Reference()
+	defer reference.Close()
+	for _, dev := range []*compute.Device{devicetest.Open(t), reference} {
+		tape := compute.NewTape(dev)
+		x, target := tape.Input("x", compute.F32, 4), tape.Input("target", compute.F32, 4)
+		tape.Backward(L1{}.Loss(tape, x, target))
+		dx := tape.Grad(x)
+		tape.Keep(dx)
+		got := make([]float32, 4)
+		run(t, tape, map[*compute.Tensor][]float32{x: {1, -2, 0, 3}, target: {1, -2.5, 0, 4}}, map[*compute.Tensor][]float32{dx: got})
+		if want := []float32{0, 0.25, 0, -0.25}; !slices.Equal(got, want) {
+			t.Errorf("%v: got %v, want %v", dev, got, want)
+		}
+	}
 }
