@@ -2,9 +2,13 @@ package train
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +17,7 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/safetensors"
+	"github.com/pumice-ml/pumice/train/data"
 )
 
 // checkpointFormat names the layout of a checkpoint's metadata and tensors: the
@@ -34,6 +39,33 @@ func (r *run) arrays() map[string]*compute.Param {
 	return all
 }
 
+// begin writes the first checkpoint. An older file of that name moves aside only
+// now, when the run is known to start, and comes back where writing fails.
+func (r *run) begin(ctx context.Context) error {
+	moved := false
+	if r.Checkpoint != "" && r.Previous != "" {
+		switch err := os.Rename(r.Checkpoint, r.Previous); {
+		case err == nil:
+			moved = true
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("train: cannot keep the older checkpoint: %w", err)
+		}
+	}
+	err := r.save(ctx)
+	if err != nil && moved {
+		err = errors.Join(err, os.Rename(r.Previous, r.Checkpoint))
+	}
+	return err
+}
+
+// fingerprint is the SHA-256 of a set's images and labels.
+func fingerprint(s *data.Set) string {
+	h := sha256.New()
+	h.Write(s.Pixels)
+	h.Write(s.Labels)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // save writes the checkpoint, if the loop has one, whether or not the context is
 // cancelled.
 func (r *run) save(ctx context.Context) error {
@@ -48,6 +80,13 @@ func (r *run) save(ctx context.Context) error {
 	if err := r.dev.Download(context.WithoutCancel(ctx), list...); err != nil {
 		return fmt.Errorf("train: checkpoint %s: %w", r.Checkpoint, err)
 	}
+	for name, p := range all {
+		for i, v := range p.Data {
+			if !finite(float64(v)) {
+				return fmt.Errorf("train: step %d: %s[%d] is %v: %w", r.step, name, i, v, ErrDiverged)
+			}
+		}
+	}
 	history, err := json.Marshal(r.history)
 	if err != nil {
 		return fmt.Errorf("train: checkpoint %s: %w", r.Checkpoint, err)
@@ -55,7 +94,7 @@ func (r *run) save(ctx context.Context) error {
 	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{
 		"format": checkpointFormat, "step": strconv.Itoa(r.step), "seed": strconv.FormatUint(uint64(r.Seed), 10),
 		"batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps), "optimizer": fmt.Sprintf("%T", r.Optimizer),
-		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history),
+		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history), "data_sha256": r.data, "source": r.Source,
 	}}
 	for k, v := range r.Notes {
 		f.Metadata["note."+k] = v
@@ -86,7 +125,7 @@ func (r *run) restore() error {
 	}
 	for _, c := range []struct{ name, want string }{
 		{"seed", strconv.FormatUint(uint64(r.Seed), 10)}, {"batch", strconv.Itoa(r.Batch)},
-		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"optimizer", fmt.Sprintf("%T", r.Optimizer)},
+		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"data_sha256", r.data}, {"optimizer", fmt.Sprintf("%T", r.Optimizer)},
 	} {
 		if f.Metadata[c.name] != c.want {
 			return fail("%s is %s, this run's is %s", strings.ReplaceAll(c.name, "_", " "), f.Metadata[c.name], c.want)
@@ -187,19 +226,20 @@ func setArrays(path string, f *safetensors.File, arrays map[string]*compute.Para
 	return nil
 }
 
-// Notes returns what the loop that wrote a checkpoint had in Loop.Notes.
-func Notes(path string) (map[string]string, error) {
+// Notes returns what the loop that wrote a checkpoint had in Loop.Notes and
+// Loop.Source.
+func Notes(path string) (notes map[string]string, source string, err error) {
 	f, err := readCheckpoint(path)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	notes := map[string]string{}
+	notes = map[string]string{}
 	for k, v := range f.Metadata {
 		if name, ok := strings.CutPrefix(k, "note."); ok {
 			notes[name] = v
 		}
 	}
-	return notes, nil
+	return notes, f.Metadata["source"], nil
 }
 
 // LoadModel sets the parameters of a model from a checkpoint. Every parameter

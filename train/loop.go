@@ -33,11 +33,17 @@ type Loop struct {
 	Checkpoint string
 	// Interval is the time between checkpoints within an epoch; default 10 s.
 	Interval time.Duration
+	// Previous is where a run without Resume moves a file that it finds at
+	// Checkpoint, once everything is ready for the first step; "" overwrites it.
+	Previous string
 	// Resume goes on from Checkpoint. The final weights are bit-equal to those of
-	// a run that was never interrupted.
+	// a run that was never interrupted. The training set, Seed, Batch, Optimizer
+	// and Notes must be those of the run that wrote it.
 	Resume bool
-	// Notes are kept in the checkpoint's metadata.
-	Notes map[string]string
+	// Notes are kept in the checkpoint; so is Source, which says where the training
+	// set came from and may change.
+	Notes  map[string]string
+	Source string
 	// Progress is called several times a second and after each epoch.
 	Progress func(Progress)
 }
@@ -70,6 +76,10 @@ type History []Epoch
 // checkpoint it was written, and Resume goes on from it.
 var ErrInterrupted = errors.New("training interrupted")
 
+// ErrDiverged says that the loss or a weight is no finite number any more. No
+// checkpoint was written since.
+var ErrDiverged = errors.New("training diverged; a lower learning rate may help")
+
 // run is a loop in progress.
 type run struct {
 	*Loop
@@ -83,6 +93,7 @@ type run struct {
 	history History
 	spent   float64 // seconds of the current epoch so far
 	saved   time.Time
+	data    string // SHA-256 of the training set
 }
 
 // Run trains until the last epoch or until the context is cancelled; then the
@@ -109,7 +120,7 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, testSet *
 		if err := r.restore(); err != nil {
 			return nil, err
 		}
-	} else if err := r.save(ctx); err != nil {
+	} else if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
 	for r.step < r.steps*l.Epochs || len(r.history) < r.step/r.steps {
@@ -142,7 +153,7 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 	if err := set.Check(); err != nil {
 		return nil, err
 	}
-	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now()}
+	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), data: fingerprint(set)}
 	r.clock = compute.NewParamU32("train.clock", 2)
 	r.clock.Ints[1] = l.Seed
 	r.state = &State{Rate: compute.NewParam("train.rate", 1)}
@@ -215,6 +226,9 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 		}
 		return err
 	}
+	if !finite(e.Loss) || !finite(e.TestLoss) {
+		return fmt.Errorf("train: epoch %d: mean loss %v, of the test set %v: %w", number, e.Loss, e.TestLoss, ErrDiverged)
+	}
 	r.history = append(r.history, e)
 	r.spent = 0
 	if err := r.save(ctx); err != nil {
@@ -240,10 +254,12 @@ func (r *run) tell(ctx context.Context, number int, e *Epoch) error {
 
 func (r *run) interrupt(ctx context.Context) error {
 	if err := r.save(ctx); err != nil {
-		return errors.Join(ErrInterrupted, err)
+		return fmt.Errorf("stopped after %d of %d steps, which could not be saved: %w", r.step, r.steps*r.Epochs, err)
 	}
 	return fmt.Errorf("%w after %d of %d steps: %w", ErrInterrupted, r.step, r.steps*r.Epochs, context.Cause(ctx))
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // params are the arrays of the model, trained or not.
 func (r *run) params() (all []*compute.Param) {

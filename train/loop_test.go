@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
@@ -218,5 +221,95 @@ func TestLoopRefuses(t *testing.T) {
 		if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != name {
 			t.Errorf("got %v, want %s", err, name)
 		}
+	}
+}
+
+// TestDiverged trains at a rate that breaks the weights: the error says so, and
+// the checkpoint holds the last good ones.
+func TestDiverged(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		path := filepath.Join(t.TempDir(), "c.safetensors")
+		l := Loop{
+			Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 1e30}, Batch: 10, Epochs: 2,
+			Checkpoint: path, Interval: time.Nanosecond,
+		}
+		_, err := l.Run(context.Background(), dev, stripes(100, 1), stripes(20, 2))
+		if !errors.Is(err, ErrDiverged) {
+			t.Fatalf("got %v, want ErrDiverged", err)
+		}
+		m := small()
+		if err := LoadModel(path, m); err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range layers.Params(m) {
+			for _, v := range p.Data {
+				if !finite(float64(v)) {
+					t.Fatalf("%s in the checkpoint holds %v", name, v)
+				}
+			}
+		}
+	})
+}
+
+// TestUnsaved cancels a run whose folder is gone: nobody is told that it was
+// saved.
+func TestUnsaved(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	dir := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := Loop{
+		Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 10, Epochs: 2,
+		Checkpoint: filepath.Join(dir, "c.safetensors"),
+		Progress: func(Progress) {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		},
+	}
+	_, err := l.Run(ctx, dev, stripes(100, 1), stripes(20, 2))
+	if err == nil || errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "could not be saved") {
+		t.Errorf("got %v, want an error that says it could not be saved", err)
+	}
+}
+
+// TestPrevious wants an older checkpoint untouched until a run starts, and kept
+// then.
+func TestPrevious(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	dir := t.TempDir()
+	path, previous := filepath.Join(dir, "c.safetensors"), filepath.Join(dir, "p.safetensors")
+	if err := os.WriteFile(path, []byte("older"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l := Loop{
+		Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 200, Epochs: 1,
+		Checkpoint: path, Previous: previous,
+	}
+	if _, err := l.Run(context.Background(), dev, stripes(100, 1), stripes(20, 2)); err == nil {
+		t.Fatal("a batch larger than the set trains")
+	}
+	if b, err := os.ReadFile(path); string(b) != "older" {
+		t.Errorf("after a failed start the checkpoint is %q, %v", b, err)
+	}
+	l.Batch = 10
+	if _, err := l.Run(context.Background(), dev, stripes(100, 1), stripes(20, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(previous); string(b) != "older" {
+		t.Errorf("the older checkpoint is %q, %v", b, err)
+	}
+	if _, _, err := Notes(path); err != nil {
+		t.Error(err)
+	}
+	// Another set of the same size is another run.
+	l.Resume, l.Epochs = true, 2
+	if _, err := l.Run(context.Background(), dev, stripes(100, 9), stripes(20, 2)); err == nil || !strings.Contains(err.Error(), "data sha256 is") {
+		t.Errorf("resuming with another set: got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,8 @@ type choices struct {
 	device, limits string
 	data, model    string
 	out            string
-	images         int // of the built-in training set, for tests
+	images         int  // of the built-in training set, for tests
+	given          bool // --data was on the command line
 }
 
 func (c *choices) deviceFlags(f *pflag.FlagSet) {
@@ -27,8 +29,8 @@ func (c *choices) deviceFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.limits, "limits", "adapter", "adapter, or default: the limits every WebGPU device guarantees")
 }
 
-func (c *choices) dataFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.data, "data", "builtin", "builtin, mnist (downloaded once), or a folder of IDX files")
+func (c *choices) dataFlags(f *pflag.FlagSet, more string) {
+	f.StringVar(&c.data, "data", "builtin", "builtin, mnist (downloaded once), or a folder of IDX files"+more)
 	f.IntVar(&c.images, "images", 0, "training images of the built-in set; 0 is 20,000")
 	if err := f.MarkHidden("images"); err != nil {
 		panic(err)
@@ -69,6 +71,9 @@ func (c *choices) open(ctx context.Context) (dev *compute.Device, why string, er
 
 // load returns the chosen data set.
 func (c *choices) load(ctx context.Context) (train, test *data.Set, err error) {
+	if c.images < 0 {
+		return nil, nil, fmt.Errorf("--images %d, want 0 or more", c.images)
+	}
 	switch c.data {
 	case "builtin":
 		train, test = data.Digits(data.DigitsOptions{Train: c.images, Test: c.images / 5})
@@ -77,6 +82,17 @@ func (c *choices) load(ctx context.Context) (train, test *data.Set, err error) {
 		return data.MNIST(ctx, data.MNISTOptions{})
 	}
 	return data.LoadDir(c.data)
+}
+
+// source is the chosen data set as a later command finds it.
+func (c *choices) source() string {
+	if c.data == "builtin" || c.data == "mnist" {
+		return c.data
+	}
+	if path, err := filepath.Abs(c.data); err == nil {
+		return path
+	}
+	return c.data
 }
 
 // build makes the model of a name for images of a size.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/png"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/train"
 )
 
 // TestMain runs the program itself where the test binary is started as one.
@@ -155,6 +157,57 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// TestDiverges wants a run whose weights are no numbers to say so, with the last
+// good checkpoint left.
+func TestDiverges(t *testing.T) {
+	dir := t.TempDir()
+	for _, more := range []string{"--json", "--resume=false"} {
+		out, err := demo(t, "train", "--images", "300", "--optimizer", "sgd", "--lr", "1e30", "--out", dir, more)
+		if !errors.Is(err, train.ErrDiverged) {
+			t.Fatalf("got %v, want ErrDiverged\n%s", err, out)
+		}
+		if more == "--json" {
+			lines(t, out)
+		} else if !strings.Contains(out, "lower --lr") {
+			t.Errorf("no advice in\n%s", out)
+		}
+	}
+	must(t, "eval", "--images", "300", "--out", dir)
+}
+
+// TestEvalFindsData wants eval and predict to use the set that the model was
+// trained on, unless told otherwise.
+func TestEvalFindsData(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "stripes")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	images := append([]byte{0, 0, 8, 3, 0, 0, 0, 20, 0, 0, 0, 28, 0, 0, 0, 28}, make([]byte, 20*28*28)...)
+	labels := append([]byte{0, 0, 8, 1, 0, 0, 0, 20}, make([]byte, 20)...)
+	for i := range 20 {
+		labels[8+i] = byte(i % 10)
+		for j := range 28 {
+			images[16+(i*28+2*(i%10)+j%2)*28+j] = 255
+		}
+	}
+	for _, half := range []string{"train", "t10k"} {
+		write(t, filepath.Join(folder, half+"-images-idx3-ubyte"), images)
+		write(t, filepath.Join(folder, half+"-labels-idx1-ubyte"), labels)
+	}
+	run := filepath.Join(dir, "run")
+	must(t, "train", "--data", folder, "--batch", "10", "--epochs", "1", "--model", "mlp", "--out", run)
+	if out := must(t, "eval", "--out", run); !strings.Contains(out, "stripes test, 20 images") {
+		t.Errorf("eval prints %q", out)
+	}
+	if out := must(t, "predict", "--index", "19", "--out", run); !strings.Contains(out, "stripes") || !strings.Contains(out, "the label is 9") {
+		t.Errorf("predict prints %q", out)
+	}
+	if out := must(t, "eval", "--data", "builtin", "--images", "300", "--out", run); !strings.Contains(out, "60 images") {
+		t.Errorf("eval --data builtin prints %q", out)
+	}
+}
+
 func TestPredictImage(t *testing.T) {
 	dir := t.TempDir()
 	must(t, "train", "--images", "300", "--epochs", "1", "--out", dir)
@@ -210,7 +263,7 @@ func TestBadInput(t *testing.T) {
 	}
 	two := append([]byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28}, make([]byte, 2*28*28)...)
 	labels := []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 0}
-	train := func(data string) []string {
+	fit := func(data string) []string {
 		return []string{"train", "--data", data, "--out", filepath.Join(dir, "other")}
 	}
 	classes := idx("classes", two, []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 9})
@@ -219,10 +272,10 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want string
 	}{
-		"truncated IDX":       {train(idx("truncated", two[:700], labels)), "train-images-idx3-ubyte"},
-		"wrong magic":         {train(idx("magic", append([]byte{7}, two[1:]...), labels)), "train-images-idx3-ubyte"},
-		"label out of range":  {train(classes), "9"},
-		"folder without data": {train(run), "images"},
+		"truncated IDX":       {fit(idx("truncated", two[:700], labels)), "train-images-idx3-ubyte"},
+		"wrong magic":         {fit(idx("magic", append([]byte{7}, two[1:]...), labels)), "train-images-idx3-ubyte"},
+		"label out of range":  {fit(classes), "9"},
+		"folder without data": {fit(run), "images"},
 		"other model":         {[]string{"train", "--images", "300", "--epochs", "2", "--model", "cnn", "--out", run, "--resume"}, "mlp"},
 		"damaged checkpoint":  {[]string{"eval", "--checkpoint", filepath.Join(dir, "damaged.safetensors")}, "damaged.safetensors"},
 		"cut checkpoint":      {[]string{"eval", "--checkpoint", filepath.Join(dir, "short.safetensors")}, "short.safetensors"},
@@ -236,6 +289,13 @@ func TestBadInput(t *testing.T) {
 		"unknown model":       {[]string{"train", "--images", "50", "--model", "rnn", "--out", filepath.Join(dir, "other")}, `"rnn", want mlp or cnn`},
 		"unknown optimizer":   {[]string{"train", "--optimizer", "lion"}, `"lion"`},
 		"unknown command":     {[]string{"fly"}, "fly"},
+		"no batch":            {[]string{"train", "--batch", "0", "--out", run}, "--batch 0, want 1 or more"},
+		"negative batch":      {[]string{"train", "--batch", "-3", "--out", run}, "--batch -3"},
+		"no epochs":           {[]string{"train", "--epochs", "0", "--out", run}, "--epochs 0"},
+		"no rate":             {[]string{"train", "--lr", "0", "--out", run}, "--lr 0, want a positive number"},
+		"rate is no number":   {[]string{"train", "--lr", "NaN", "--out", run}, "--lr NaN"},
+		"negative images":     {[]string{"train", "--images", "-1", "--out", run}, "--images -1"},
+		"failed start":        {[]string{"train", "--images", "50", "--batch", "51", "--out", run}, "batch of 51"},
 	} {
 		out, err := demo(t, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

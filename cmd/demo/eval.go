@@ -21,25 +21,29 @@ func evalCommand() *cobra.Command {
 		Short: "Measure a checkpoint on the test set",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.given = cmd.Flags().Changed("data")
 			return o.eval(cmd.Context(), cmd.OutOrStdout(), checkpoint)
 		},
 	}
 	o.deviceFlags(cmd.Flags())
-	o.dataFlags(cmd.Flags())
+	o.dataFlags(cmd.Flags(), "; default is the set that the model was trained on")
 	o.outFlag(cmd.Flags())
 	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "checkpoint to read; default is the one in --out")
 	return cmd
 }
 
 // restored reads the model of a checkpoint, the one in the output folder where
-// path is empty.
+// path is empty. Where no data set was asked for it is that of the checkpoint.
 func (c *choices) restored(path string) (*described, error) {
 	if path == "" {
 		path = filepath.Join(c.out, checkpointName)
 	}
-	n, err := train.Notes(path)
+	n, source, err := train.Notes(path)
 	if err != nil {
 		return nil, err
+	}
+	if !c.given && source != "" {
+		c.data = source
 	}
 	m, err := fromNotes(path, n)
 	if err != nil {

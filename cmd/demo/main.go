@@ -15,12 +15,14 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := root(os.Stdout).ExecuteContext(ctx); err != nil {
-		if !errors.Is(err, train.ErrInterrupted) {
-			fmt.Fprintln(os.Stderr, "demo:", err)
-		}
-		stop()
-		os.Exit(1)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	err := root(os.Stdout).ExecuteContext(ctx)
+	if err == nil {
+		return
 	}
+	if errors.Is(err, train.ErrInterrupted) {
+		os.Exit(130) // as shells have it after Ctrl-C; what to do next is said already
+	}
+	fmt.Fprintln(os.Stderr, "demo:", err)
+	os.Exit(1)
 }

@@ -36,11 +36,12 @@ inverted, for the models learn bright strokes on black.`,
 			if len(args) == 1 {
 				file = args[0]
 			}
+			o.given = cmd.Flags().Changed("data")
 			return o.predict(cmd.Context(), cmd.OutOrStdout(), checkpoint, file, index)
 		},
 	}
 	o.deviceFlags(cmd.Flags())
-	o.dataFlags(cmd.Flags())
+	o.dataFlags(cmd.Flags(), "; default is the set that the model was trained on")
 	o.outFlag(cmd.Flags())
 	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "checkpoint to read; default is the one in --out")
 	cmd.Flags().IntVar(&index, "index", -1, "number of an image of the test set")
@@ -72,6 +73,7 @@ func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file s
 		if err := m.fits(test); err != nil {
 			return err
 		}
+		fmt.Fprintf(out, "image: number %d of the test set of %s\n", index, test.Name)
 		if index >= test.Len() {
 			return fmt.Errorf("--index %d, the test set has images 0 to %d", index, test.Len()-1)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,11 +45,17 @@ curve.png. Ctrl-C saves; --resume goes on to the same weights, bit for bit, as a
 run that was never stopped. A run without --resume into a folder that holds a
 checkpoint keeps it as checkpoint.previous.safetensors.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// 0 is the default, but nobody types it for that.
+			if cmd.Flags().Changed("lr") && !(o.rate > 0 && o.rate <= math.MaxFloat32) {
+				return fmt.Errorf("--lr %v, want a positive number", o.rate)
+			}
+			return o.run(cmd.Context(), cmd.OutOrStdout())
+		},
 	}
 	f := cmd.Flags()
 	o.deviceFlags(f)
-	o.dataFlags(f)
+	o.dataFlags(f, "")
 	o.outFlag(f)
 	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
 	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set")
@@ -65,6 +72,9 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	rate := o.rate
 	if rate == 0 && strings.HasPrefix(o.optimizer, "adam") {
 		rate = 0.003
+	}
+	if o.epochs < 1 || o.batch < 1 {
+		return fmt.Errorf("--epochs %d, --batch %d, want 1 or more of each", o.epochs, o.batch)
 	}
 	optimizer, err := train.OptimizerByName(o.optimizer, rate)
 	if err != nil {
@@ -94,18 +104,24 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	show := o.reporter(out, dev, model, trainSet)
 	loop := train.Loop{
 		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Batch: o.batch, Epochs: o.epochs, Seed: o.seed,
-		Checkpoint: checkpoint, Resume: o.resume, Notes: notes(o.model, trainSet), Progress: show.progress,
+		Checkpoint: checkpoint, Previous: filepath.Join(o.out, "checkpoint.previous.safetensors"), Resume: o.resume,
+		Notes: notes(o.model, trainSet), Source: o.source(), Progress: show.progress,
 	}
 	start := time.Now()
 	history, err := loop.Run(ctx, dev, trainSet, testSet)
 	show.close()
 	if errors.Is(err, train.ErrInterrupted) {
-		if !o.json {
+		if o.json {
+			jsonLine(out, map[string]any{"event": "interrupted", "checkpoint": checkpoint})
+		} else {
 			fmt.Fprintf(out, "stopped; %s holds all there is. Go on with the same command and --resume.\n", checkpoint)
 		}
 		return err
 	}
 	if err != nil {
+		if errors.Is(err, train.ErrDiverged) && !o.json {
+			fmt.Fprintf(out, "stopped; %s holds the last weights that were finite. Try a lower --lr than %v.\n", checkpoint, optimizer.LearningRate())
+		}
 		return err
 	}
 	if err := writeHistory(filepath.Join(o.out, "history.csv"), history); err != nil {
@@ -121,8 +137,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// folder makes the output folder, keeps an older checkpoint aside, and returns
-// the checkpoint's path.
+// folder makes the output folder and returns the checkpoint's path.
 func (o *trainOptions) folder() (string, error) {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return "", fmt.Errorf("--out %s: cannot make the folder: %w", o.out, err)
@@ -134,14 +149,8 @@ func (o *trainOptions) folder() (string, error) {
 	probe.Close()
 	os.Remove(probe.Name())
 	path := filepath.Join(o.out, checkpointName)
-	_, err = os.Stat(path)
-	switch {
-	case o.resume && err != nil:
+	if _, err := os.Stat(path); o.resume && err != nil {
 		return "", fmt.Errorf("--resume: no checkpoint to go on from: %w", err)
-	case !o.resume && err == nil:
-		if err := os.Rename(path, filepath.Join(o.out, "checkpoint.previous.safetensors")); err != nil {
-			return "", fmt.Errorf("--out %s: cannot keep the older checkpoint: %w", o.out, err)
-		}
 	}
 	return path, nil
 }
