@@ -44,6 +44,15 @@ func slope[P any](bound func(p P, v, slope float64) float64) compute.Model {
 	})
 }
 
+// atZero is 1 where a device may take x for 0, which it is not: there the side of
+// a jump is open.
+func atZero(x float64) float64 {
+	if x != 0 && math.Abs(x) < tiny {
+		return 1
+	}
+	return 0
+}
+
 // logistic is the definition of 1/(1+exp(-v)).
 func logistic(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
 

@@ -53,4 +53,6 @@ var eluBackward = compute.NewKernel("elu.backward", func(p eluParams, b [][]floa
 			dx[i] += float64(p.Alpha) * math.Exp(v) * dy[i]
 		}
 	}
-}, slope(func(_ eluParams, _, slope float64) float64 { return 3 * u * math.Abs(slope) }))
+}, slope(func(p eluParams, x, slope float64) float64 {
+	return 3*u*math.Abs(slope) + atZero(x)*math.Abs(1-float64(p.Alpha))
+}))

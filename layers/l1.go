@@ -37,4 +37,9 @@ var l1Backward = compute.NewKernel("l1.backward", func(p lossParams, b [][]float
 	for i, v := range x {
 		dx[i] += float64(cmp.Compare(v, wanted[i])) * dloss[0] / float64(p.N)
 	}
-}, slopeModel(lossParams.n, 3, func(lossParams, *compute.Reference32, int) (bound, magnitude float64) { return 0, 1 }))
+}, slopeModel(lossParams.n, 3, func(_ lossParams, r *compute.Reference32, i int) (bound, magnitude float64) {
+	if math.Abs(r.In[0][i]) < tiny && math.Abs(r.In[1][i]) < tiny {
+		return 1, 1 // both may count as 0
+	}
+	return 0, 1
+}))

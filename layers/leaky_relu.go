@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/pumice-ml/pumice/compute"
 )
@@ -49,4 +50,4 @@ var leakyReLUBackward = compute.NewKernel("leaky_relu.backward", func(p leakyReL
 			dx[i] += float64(p.Slope) * dy[i]
 		}
 	}
-}, slope(func(leakyReLUParams, float64, float64) float64 { return 0 }))
+}, slope(func(p leakyReLUParams, x, _ float64) float64 { return atZero(x) * math.Abs(1-float64(p.Slope)) }))

@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/pumice-ml/pumice/compute"
+import (
+	"math"
+
+	"github.com/pumice-ml/pumice/compute"
+)
 
 // ReLU is y = max(x, 0), element by element; its gradient at 0 is 0.
 type ReLU struct{}
@@ -32,4 +36,10 @@ var reluBackward = compute.NewKernel("relu.backward", func(p reluParams, b [][]f
 			dx[i] += dy[i]
 		}
 	}
-}, compute.Exact)
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	bounds := compute.Exact.Bound(r)
+	for i, x := range r.In[0] {
+		bounds[2][i] += atZero(x) * math.Abs(r.In[1][i])
+	}
+	return bounds
+}))

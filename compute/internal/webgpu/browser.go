@@ -49,18 +49,26 @@ type Adapter struct{ v js.Value }
 
 // Adapters asks the browser for its high-performance adapter.
 func Adapters() ([]*Adapter, error) {
+	v, err := request()
+	if err != nil {
+		return nil, err
+	}
+	return []*Adapter{{v}}, nil
+}
+
+func request() (js.Value, error) {
 	gpu := js.Global().Get("navigator").Get("gpu")
 	if !gpu.Truthy() {
-		return nil, fmt.Errorf("%w: this browser has no navigator.gpu", ErrNone)
+		return js.Value{}, fmt.Errorf("%w: this browser has no navigator.gpu", ErrNone)
 	}
 	v, err := await(gpu.Call("requestAdapter", map[string]any{"powerPreference": "high-performance"}))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNone, err)
+		return js.Value{}, fmt.Errorf("%w: %w", ErrNone, err)
 	}
 	if !v.Truthy() {
-		return nil, fmt.Errorf("%w: the browser refused an adapter", ErrNone)
+		return js.Value{}, fmt.Errorf("%w: the browser refused an adapter", ErrNone)
 	}
-	return []*Adapter{{v}}, nil
+	return v, nil
 }
 
 // Info describes the adapter as far as the browser tells.
@@ -157,7 +165,13 @@ func (a *Adapter) Open(label string, limits Limits, want []string) (*Device, err
 		}
 		names[i] = name
 	}
-	v, err := await(a.v.Call("requestDevice", map[string]any{"label": label, "requiredFeatures": names, "requiredLimits": map[string]any{
+	// An adapter makes one device (WebGPU, "consumed"), so this one is asked for
+	// anew.
+	adapter, err := request()
+	if err != nil {
+		return nil, err
+	}
+	v, err := await(adapter.Call("requestDevice", map[string]any{"label": label, "requiredFeatures": names, "requiredLimits": map[string]any{
 		"maxStorageBuffersPerShaderStage":   limits.StorageBuffersPerStage,
 		"maxStorageBufferBindingSize":       float64(limits.StorageBindingSize),
 		"maxBufferSize":                     float64(limits.BufferSize),
@@ -291,6 +305,9 @@ func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline
 		})
 	})
 	if err != nil {
+		if !module.Truthy() {
+			return nil, fmt.Errorf("webgpu: pipeline %q: %w", label, err)
+		}
 		if info, err2 := await(module.Call("getCompilationInfo")); err2 == nil {
 			for i := range info.Get("messages").Length() {
 				m := info.Get("messages").Index(i)

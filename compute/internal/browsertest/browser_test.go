@@ -1,0 +1,118 @@
+//go:build !js
+
+package browsertest
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+//go:embed page.html
+var page []byte
+
+// limit is how long one package may take.
+const limit = 8 * time.Minute
+
+func TestInBrowser(t *testing.T) {
+	chromium := os.Getenv("PUMICE_CHROMIUM")
+	if chromium == "" {
+		t.Skip("PUMICE_CHROMIUM names no browser")
+	}
+	for _, c := range []struct{ pkg, skip string }{
+		{"compute/internal/webgpu", ""},
+		// Browsers have no files.
+		{"compute", ""},
+		{"layers", "Save|Load|Readme|StateDict"},
+	} {
+		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.skip) })
+	}
+}
+
+func inBrowser(t *testing.T, chromium, pkg, skip string) {
+	dir := t.TempDir()
+	build := exec.Command("go", "test", "-c", "-o", filepath.Join(dir, "test.wasm"), "github.com/pumice-ml/pumice/"+pkg)
+	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", build, err, out)
+	}
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments := map[string]any{
+		"argv": []string{"test", "-test.v", "-test.timeout=" + limit.String(), "-test.skip=" + skip},
+		"env":  map[string]string{"PUMICE_BROWSER": "1"},
+	}
+	if run := os.Getenv("PUMICE_BROWSER_RUN"); run != "" {
+		arguments["argv"] = append(arguments["argv"].([]string), "-test.run="+run)
+	}
+	if skip == "" {
+		arguments["argv"] = append(arguments["argv"].([]string)[:3], arguments["argv"].([]string)[4:]...)
+	}
+	var printed strings.Builder
+	exit := make(chan string, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { w.Write(page) })
+	mux.HandleFunc("GET /arguments", func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(arguments) })
+	mux.HandleFunc("GET /test.wasm", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/wasm")
+		http.ServeFile(w, r, filepath.Join(dir, "test.wasm"))
+	})
+	mux.HandleFunc("GET /wasm_exec.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js"))
+	})
+	mux.HandleFunc("POST /print", func(_ http.ResponseWriter, r *http.Request) {
+		// The page sends one request after the other.
+		if _, err := io.Copy(&printed, r.Body); err != nil {
+			fmt.Fprintln(&printed, err)
+		}
+	})
+	mux.HandleFunc("POST /exit", func(_ http.ResponseWriter, r *http.Request) {
+		status, _ := io.ReadAll(r.Body)
+		exit <- string(status)
+	})
+	server := httptest.NewServer(mux) // on 127.0.0.1, which a browser trusts with WebGPU
+	defer server.Close()
+	browser := exec.Command(chromium, "--headless", "--no-sandbox", "--no-first-run", "--user-data-dir="+filepath.Join(dir, "profile"),
+		"--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--disable-background-timer-throttling", server.URL)
+	if err := browser.Start(); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan error, 1)
+	go func() { gone <- browser.Wait() }()
+	stop := func() {
+		_ = browser.Process.Signal(os.Interrupt) // it may be gone already
+		select {
+		case <-gone:
+		case <-time.After(10 * time.Second):
+			_ = browser.Process.Kill()
+			<-gone
+		}
+	}
+	var status string
+	select {
+	case status = <-exit:
+		stop()
+	case err := <-gone:
+		status = fmt.Sprintf("the browser ended: %v", err)
+	case <-time.After(limit):
+		status = "nothing after " + limit.String()
+		stop()
+	}
+	server.Close()
+	if passed := strings.Count(printed.String(), "--- PASS"); status != "0" || passed == 0 {
+		t.Errorf("status %s, %d tests passed\n%s", status, passed, printed.String())
+	} else {
+		t.Logf("%d tests passed\n%s", passed, printed.String())
+	}
+}

@@ -1,0 +1,7 @@
+// Package browsertest runs the tests of other packages in a browser: its own
+// test builds them for GOOS=js and opens them in a headless Chromium, whose
+// WebGPU compiles the shaders by Tint. It needs a Chromium and takes minutes, so
+// that it runs only where PUMICE_CHROMIUM names one:
+//
+//	PUMICE_CHROMIUM=chromium go test ./compute/internal/browsertest
+package browsertest
