@@ -35,7 +35,7 @@ func TestBatchNorm(t *testing.T) {
 }
 
 func TestLayerNorm(t *testing.T) {
-	for _, c := range []layertest.Input{layertest.Shape(3, 2), layertest.Shape(2, 5, 7), layertest.Shape(67, 3), layertest.Shape(2, 1031), layertest.Shape(1100, 2)} {
+	for _, c := range []layertest.Input{layertest.Shape(3, 2), layertest.Shape(2, 5, 7), layertest.Shape(67, 3), layertest.Shape(2, 512), layertest.Shape(2, 1031), layertest.Shape(1100, 2)} {
 		l := NewLayerNorm(c.Shape[len(c.Shape)-1])
 		ramp(l.Weight, -1.25, 0.0625)
 		ramp(l.Bias, 0.5, -0.25)
