@@ -58,21 +58,24 @@ fn pack(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     packing[i] = v;
 }
 
+// Conditions are joined by & here: && branches, and hundreds of branches take some
+// drivers minutes to compile.
+
 // quad is four columns of row iy of a channel of x, zero outside; ix is a
 // multiple of 4 where w is.
 fn quad(plane: u32, iy: i32, ix: i32) -> vec4<f32> {
-    let inside = iy >= 0 && iy < i32(params.h);
+    let inside = (iy >= 0) & (iy < i32(params.h));
     let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
     if params.w % 4u == 0u {
         let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
-        return select(vec4<f32>(), v, inside && ix >= 0 && ix < i32(params.w));
+        return select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
     }
     var v: vec4<f32>;
     // unroll
     for (var j = 0u; j < 4u; j++) {
         let at = ix + i32(j);
         let one = x1[line + u32(clamp(at, 0, i32(params.w) - 1))];
-        v[j] = select(0.0, one, inside && at >= 0 && at < i32(params.w));
+        v[j] = select(0.0, one, inside & (at >= 0) & (at < i32(params.w)));
     }
     return v;
 }
@@ -163,7 +166,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
         if params.biased != 0u { more = bias[first]; }
         // unroll
         for (var t = 0u; t < params.rows; t++) {
-            if tile.live && channel < outer && tile.row + t < params.oh {
+            if tile.live & (channel < outer) & (tile.row + t < params.oh) {
                 let i = (((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column) / 4u;
                 var v = sum[k * params.rows + t] + more;
                 if accumulate { v += y[i]; }
@@ -193,7 +196,7 @@ fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_
             let i = ((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column;
             // unroll
             for (var j = 0u; j < 4u; j++) {
-                if tile.live && channel < outer && tile.row + t < params.oh && tile.column + j < params.ow {
+                if tile.live & (channel < outer) & (tile.row + t < params.oh) & (tile.column + j < params.ow) {
                     var v = sum[k * params.rows + t][j] + more;
                     if accumulate { v += y1[i + j]; }
                     y1[i + j] = v;

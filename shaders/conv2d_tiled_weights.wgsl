@@ -24,21 +24,23 @@ const block: u32 = 32u;
 var<private> sum: array<vec4<f32>, 72>; // quads of channels by inputs by r by s
 var<private> seen: array<vec4<f32>, 40>; // inputs by r by quads
 
+// Conditions are joined by &, as in conv2d_tiled.wgsl.
+
 // quad is four columns of row iy of a channel of x, zero outside; ix is a
 // multiple of 4 where w is.
 fn quad(plane: u32, iy: i32, ix: i32) -> vec4<f32> {
-    let inside = iy >= 0 && iy < i32(params.h);
+    let inside = (iy >= 0) & (iy < i32(params.h));
     let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
     if params.w % 4u == 0u {
         let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
-        return select(vec4<f32>(), v, inside && ix >= 0 && ix < i32(params.w));
+        return select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
     }
     var v: vec4<f32>;
     // unroll
     for (var j = 0u; j < 4u; j++) {
         let at = ix + i32(j);
         let one = x1[line + u32(clamp(at, 0, i32(params.w) - 1))];
-        v[j] = select(0.0, one, inside && at >= 0 && at < i32(params.w));
+        v[j] = select(0.0, one, inside & (at >= 0) & (at < i32(params.w)));
     }
     return v;
 }
@@ -132,7 +134,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
     for (var k = 0u; k < params.channels; k++) {
         // unroll
         for (var c = 0u; c < params.inputs; c++) {
-            if k0 + k < outer && c0 + c < inner {
+            if (k0 + k < outer) & (c0 + c < inner) {
                 let to = ((which * params.k + wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
                 // unroll
                 for (var i = 0u; i < params.r * params.s; i++) {

@@ -97,7 +97,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
             // unroll
             for (var j = 0u; j < 4u; j++) {
                 let c = column + 4u * q + j;
-                if row + r < params.m && c < params.n {
+                if (row + r < params.m) & (c < params.n) {
                     let i = (wid.z * params.m + row + r) * params.n + c;
                     var v = sum[r * 2u + q][j];
                     if accumulate { v += y[i]; }

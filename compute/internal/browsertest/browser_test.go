@@ -28,17 +28,30 @@ func TestInBrowser(t *testing.T) {
 	if chromium == "" {
 		t.Skip("PUMICE_CHROMIUM names no browser")
 	}
-	for _, c := range []struct{ pkg, skip string }{
-		{"compute/internal/webgpu", ""},
-		// Browsers have no files.
-		{"compute", ""},
-		{"layers", "Save|Load|Readme|StateDict"},
+	skip := withFiles
+	if testing.Short() {
+		skip += "|" + long
+	}
+	for _, c := range []struct {
+		pkg       string
+		arguments []string
+	}{
+		{"compute/internal/webgpu", nil},
+		{"compute", nil},
+		{"layers", []string{"-test.skip=" + skip}},
 	} {
-		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.skip) })
+		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.arguments) })
 	}
 }
 
-func inBrowser(t *testing.T, chromium, pkg, skip string) {
+// Browsers have no files; and the others are left out where time is short, for
+// the remaining tests run the same kernels.
+const (
+	withFiles = "Save|Load|Readme|StateDict|Example"
+	long      = "PyTorchWeights|PyTorchConv|Conv2DBatches|MatMulLong"
+)
+
+func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 	dir := t.TempDir()
 	build := exec.Command("go", "test", "-c", "-o", filepath.Join(dir, "test.wasm"), "github.com/pumice-ml/pumice/"+pkg)
 	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
@@ -49,16 +62,10 @@ func inBrowser(t *testing.T, chromium, pkg, skip string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	arguments := map[string]any{
-		"argv": []string{"test", "-test.v", "-test.timeout=" + limit.String(), "-test.skip=" + skip},
-		"env":  map[string]string{"PUMICE_BROWSER": "1"},
-	}
 	if run := os.Getenv("PUMICE_BROWSER_RUN"); run != "" {
-		arguments["argv"] = append(arguments["argv"].([]string), "-test.run="+run)
+		more = []string{"-test.run=" + run}
 	}
-	if skip == "" {
-		arguments["argv"] = append(arguments["argv"].([]string)[:3], arguments["argv"].([]string)[4:]...)
-	}
+	arguments := map[string]any{"argv": append([]string{"test", "-test.v", "-test.timeout=" + limit.String()}, more...)}
 	var printed strings.Builder
 	exit := make(chan string, 1)
 	mux := http.NewServeMux()
@@ -84,7 +91,7 @@ func inBrowser(t *testing.T, chromium, pkg, skip string) {
 	server := httptest.NewServer(mux) // on 127.0.0.1, which a browser trusts with WebGPU
 	defer server.Close()
 	browser := exec.Command(chromium, "--headless", "--no-sandbox", "--no-first-run", "--user-data-dir="+filepath.Join(dir, "profile"),
-		"--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--disable-background-timer-throttling", server.URL)
+		"--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--disable-background-timer-throttling", "--disable-gpu-watchdog", server.URL)
 	if err := browser.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -4,4 +4,6 @@
 // that it runs only where PUMICE_CHROMIUM names one:
 //
 //	PUMICE_CHROMIUM=chromium go test ./compute/internal/browsertest
+//
+// PUMICE_BROWSER_RUN chooses tests of those packages, as -run does.
 package browsertest
