@@ -66,6 +66,11 @@ func fingerprint(s *data.Set) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// rate is the learning rate that the run starts with.
+func (r *run) rate() string {
+	return strconv.FormatFloat(float64(float32(r.Optimizer.LearningRate())), 'g', -1, 32)
+}
+
 // save writes the checkpoint, if the loop has one, whether or not the context is
 // cancelled.
 func (r *run) save(ctx context.Context) error {
@@ -95,6 +100,7 @@ func (r *run) save(ctx context.Context) error {
 		"format": checkpointFormat, "step": strconv.Itoa(r.step), "seed": strconv.FormatUint(uint64(r.Seed), 10),
 		"batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps), "optimizer": fmt.Sprintf("%T", r.Optimizer),
 		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history), "data_sha256": r.data, "source": r.Source,
+		"learning_rate": r.rate(), "schedule": fmt.Sprintf("%T%+[1]v", r.Schedule),
 	}}
 	for k, v := range r.Notes {
 		f.Metadata["note."+k] = v
@@ -125,7 +131,8 @@ func (r *run) restore() error {
 	}
 	for _, c := range []struct{ name, want string }{
 		{"seed", strconv.FormatUint(uint64(r.Seed), 10)}, {"batch", strconv.Itoa(r.Batch)},
-		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"data_sha256", r.data}, {"optimizer", fmt.Sprintf("%T", r.Optimizer)},
+		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"data_sha256", r.data}, {"learning_rate", r.rate()},
+		{"schedule", fmt.Sprintf("%T%+[1]v", r.Schedule)}, {"optimizer", fmt.Sprintf("%T", r.Optimizer)},
 	} {
 		if f.Metadata[c.name] != c.want {
 			return fail("%s is %s, this run's is %s", strings.ReplaceAll(c.name, "_", " "), f.Metadata[c.name], c.want)
@@ -148,12 +155,8 @@ func (r *run) restore() error {
 	if err != nil {
 		return fail("epoch seconds: %v", err)
 	}
-	rate := r.state.Rate.Data[0]
 	if err := setArrays(r.Checkpoint, f, r.arrays(), true); err != nil {
 		return err
-	}
-	if got := r.state.Rate.Data[0]; got != rate {
-		return fail("learning rate is %v, this run's is %v", got, rate)
 	}
 	r.step, r.history, r.spent = step, history, spent
 	all := r.arrays()

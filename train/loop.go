@@ -24,8 +24,9 @@ type Loop struct {
 	Model     layers.Layer
 	Loss      layers.Loss
 	Optimizer Optimizer
-	Batch     int // images of a step; default 128
-	Epochs    int // default 3
+	Schedule  Schedule // of the learning rate; nil keeps it
+	Batch     int      // images of a step; default 128
+	Epochs    int      // default 3
 	Seed      uint32
 
 	// Checkpoint is the file that Run writes before the first step, after every
@@ -37,8 +38,9 @@ type Loop struct {
 	// Checkpoint, once everything is ready for the first step; "" overwrites it.
 	Previous string
 	// Resume goes on from Checkpoint. The final weights are bit-equal to those of
-	// a run that was never interrupted. The training set, Seed, Batch, Optimizer
-	// and Notes must be those of the run that wrote it.
+	// a run that was never interrupted. The training set, Seed, Batch, Optimizer,
+	// Schedule and Notes must be those of the run that wrote it; with other Epochs
+	// the schedule is that of the new length from here on.
 	Resume bool
 	// Notes are kept in the checkpoint; so is Source, which says where the training
 	// set came from and may change.
@@ -175,6 +177,9 @@ func (r *run) compile(set *resident) (err error) {
 	loss := r.Loss.Loss(t, logits, y)
 	r.sums.record(t, loss, logits, y)
 	t.Backward(loss)
+	if r.Schedule != nil {
+		r.Schedule.Rate(t, t.Param(r.clock), t.Param(r.state.Rate), r.Optimizer.LearningRate(), r.steps*r.Epochs)
+	}
 	r.Optimizer.Update(t, r.state)
 	clockTick.Run(clockParams{1}, t.Param(r.clock))
 	r.program, err = t.Compile()

@@ -102,7 +102,7 @@ func (c *countdown) Err() error {
 func TestResume(t *testing.T) {
 	devices(t, func(t *testing.T, dev *compute.Device) {
 		make := func() *Loop {
-			return &Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{LR: 3e-3}, Batch: 16, Epochs: 2, Seed: 9}
+			return &Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{LR: 3e-3}, Schedule: Linear{}, Batch: 16, Epochs: 2, Seed: 9}
 		}
 		set, test := stripes(150, 3), stripes(40, 4)
 		whole := make()
@@ -312,4 +312,28 @@ func TestPrevious(t *testing.T) {
 	if _, err := l.Run(context.Background(), dev, stripes(100, 9), stripes(20, 2)); err == nil || !strings.Contains(err.Error(), "data sha256 is") {
 		t.Errorf("resuming with another set: got %v", err)
 	}
+}
+
+// TestLinear follows the learning rate of a run from step to step.
+func TestLinear(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		clock, rate := compute.NewParamU32("clock", 2), compute.NewParam("rate", 1)
+		defer dev.Forget(clock, rate)
+		tape := compute.NewTape(dev)
+		Linear{Final: 0.25}.Rate(tape, tape.Param(clock), tape.Param(rate), 0.5, 4)
+		clockTick.Run(clockParams{1}, tape.Param(clock))
+		p, err := tape.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		for step, want := range []float32{0.5, 0.40625, 0.3125, 0.21875, 0.125, 0.125} {
+			if err := errors.Join(p.Run(context.Background()), dev.Download(context.Background(), rate)); err != nil {
+				t.Fatal(err)
+			}
+			if math.Abs(float64(rate.Data[0]-want)) > 1e-7 {
+				t.Errorf("rate of step %d is %v, want %v", step, rate.Data[0], want)
+			}
+		}
+	})
 }

@@ -112,6 +112,11 @@ func TestStepKernels(t *testing.T) {
 		logits := tape.Reshape(x, 11, 64)
 		sums.record(tape, loss, logits, y)
 		clockTick.Run(clockParams{1}, tape.Param(clock))
+		rate := compute.NewParam("rate", 1)
+		defer dev.Forget(rate)
+		for _, final := range []float64{0, 0.375, 1} {
+			Linear{Final: final}.Rate(tape, tape.Param(clock), tape.Param(rate), 0.3, 20)
+		}
 		found, err := tape.Verify(context.Background(), nil)
 		devicetest.Check(t, found, err)
 	}

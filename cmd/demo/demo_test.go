@@ -291,6 +291,7 @@ func TestBadInput(t *testing.T) {
 		"unknown command":     {[]string{"fly"}, "fly"},
 		"no batch":            {[]string{"train", "--batch", "0", "--out", run}, "--batch 0, want 1 or more"},
 		"negative batch":      {[]string{"train", "--batch", "-3", "--out", run}, "--batch -3"},
+		"unknown schedule":    {[]string{"train", "--schedule", "cosine", "--out", run}, `"cosine", want linear or constant`},
 		"no epochs":           {[]string{"train", "--epochs", "0", "--out", run}, "--epochs 0"},
 		"no rate":             {[]string{"train", "--lr", "0", "--out", run}, "--lr 0, want a positive number"},
 		"rate is no number":   {[]string{"train", "--lr", "NaN", "--out", run}, "--lr NaN"},

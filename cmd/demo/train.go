@@ -30,6 +30,7 @@ type trainOptions struct {
 	epochs, batch int
 	rate          float64
 	optimizer     string
+	schedule      string
 	seed          uint32
 	resume, json  bool
 }
@@ -62,6 +63,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	f.IntVar(&o.batch, "batch", 64, "images of a step")
 	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.003 for adam and adamw, else the optimizer's default")
 	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
+	f.StringVar(&o.schedule, "schedule", "linear", "learning rate: linear (to 0 after the last epoch) or constant")
 	f.Uint32Var(&o.seed, "seed", 1, "seed of weights and order")
 	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
@@ -79,6 +81,10 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	optimizer, err := train.OptimizerByName(o.optimizer, rate)
 	if err != nil {
 		return err
+	}
+	schedule, ok := map[string]train.Schedule{"linear": train.Linear{}, "constant": nil}[o.schedule]
+	if !ok {
+		return fmt.Errorf("--schedule %q, want linear or constant", o.schedule)
 	}
 	dev, why, err := o.open(ctx)
 	if err != nil {
@@ -103,7 +109,8 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	}
 	show := o.reporter(out, dev, model, trainSet)
 	loop := train.Loop{
-		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Batch: o.batch, Epochs: o.epochs, Seed: o.seed,
+		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
+		Batch: o.batch, Epochs: o.epochs, Seed: o.seed,
 		Checkpoint: checkpoint, Previous: filepath.Join(o.out, "checkpoint.previous.safetensors"), Resume: o.resume,
 		Notes: notes(o.model, trainSet), Source: o.source(), Progress: show.progress,
 	}
