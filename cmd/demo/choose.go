@@ -105,8 +105,8 @@ func build(name string, channels, height, width, classes int) (layers.Layer, err
 		}
 		return layers.Sequential{
 			layers.NewConv2D(channels, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
-			layers.NewConv2D(8, 16, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
-			layers.Flatten{}, layers.NewLinear(16*h*w, classes),
+			layers.NewConv2D(8, 32, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+			layers.Flatten{}, layers.NewLinear(32*h*w, classes),
 		}, nil
 	case "mlp":
 		return layers.Sequential{

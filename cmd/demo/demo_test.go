@@ -83,8 +83,8 @@ func TestTrainJSON(t *testing.T) {
 					}
 				}
 			}
-			if all[0]["parameters"] != 5994.0 {
-				t.Errorf("%v parameters, want 5,994", all[0]["parameters"])
+			if all[0]["parameters"] != 11770.0 {
+				t.Errorf("%v parameters, want 11,770", all[0]["parameters"])
 			}
 			if out := must(t, "eval", "--device", device, "--images", "500", "--out", dir); !strings.Contains(out, "accuracy") {
 				t.Errorf("eval prints %q", out)

@@ -61,7 +61,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
 	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set")
 	f.IntVar(&o.batch, "batch", 64, "images of a step")
-	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.003 for adam and adamw, else the optimizer's default")
+	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.004 for adam and adamw, else the optimizer's default")
 	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
 	f.StringVar(&o.schedule, "schedule", "linear", "learning rate: linear (to 0 after the last epoch) or constant")
 	f.Uint32Var(&o.seed, "seed", 1, "seed of weights and order")
@@ -73,7 +73,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	rate := o.rate
 	if rate == 0 && strings.HasPrefix(o.optimizer, "adam") {
-		rate = 0.003
+		rate = 0.004
 	}
 	if o.epochs < 1 || o.batch < 1 {
 		return fmt.Errorf("--epochs %d, --batch %d, want 1 or more of each", o.epochs, o.batch)
