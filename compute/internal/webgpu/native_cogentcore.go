@@ -3,6 +3,7 @@
 package webgpu
 
 /*
+#define PUMICE_POLL_BRIEFLY
 #include "replay.h"
 
 // As in webgpu.h of wgpu-native 0.19.

@@ -3,8 +3,11 @@
 package webgpu
 
 import (
+	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -31,5 +34,78 @@ func TestHandles(t *testing.T) {
 	v := uint64(7)
 	if b := bufferOf(unsafe.Pointer(&v)); raw(b) != unsafe.Pointer(&v) {
 		t.Error("a handle that was set does not come back")
+	}
+}
+
+const spin = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+	var v = x[id.x];
+	for (var i = 0; i < 50000; i++) { v = v * 1664525u + 1013904223u; }
+	x[id.x] = v;
+}`
+
+// TestLongSubmission reads back the result of one submission of more than 5 s,
+// after which one binding's Poll reports work as done that is not.
+func TestLongSubmission(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 6 s")
+	}
+	const n = 1 << 14
+	d := open(t, DefaultLimits)
+	x, err := d.NewBuffer("x", 4*n, Storage)
+	stage, err2 := d.NewBuffer("stage", 4*n, Staging)
+	p, err3 := d.NewPipeline("spin", spin, "main", []Slot{{0, ReadWrite}})
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	defer x.Release()
+	defer stage.Release()
+	defer p.Release()
+	g, err := d.NewBindGroup("spin", p, []*Buffer{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Release()
+	one := Command{Pipeline: p, Bindings: g, Groups: [3]uint32{n / 64, 1, 1}}
+	runs := uint32(0)
+	submit := func(count int) {
+		list := slices.Repeat([]Command{one}, count)
+		plan, err := d.NewPlan(append(list, Command{Src: x, Dst: stage, Size: 4 * n}))
+		if err == nil {
+			err = d.Submit(plan, 0, count+1)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs += uint32(count)
+		plan.Release()
+	}
+	wait := func() time.Duration {
+		start := time.Now()
+		if err := d.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	submit(1) // compiles
+	wait()
+	submit(10)
+	each := wait() / 10
+	submit(int(6*time.Second/each) + 1)
+	got := make([]byte, 4*n)
+	start := time.Now()
+	if err := d.Read(ctx, stage, got); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the read-back took %v", time.Since(start))
+	want := uint32(0)
+	for range runs * 50_000 {
+		want = want*1664525 + 1013904223
+	}
+	for i := range n {
+		if v := binary.LittleEndian.Uint32(got[4*i:]); v != want {
+			t.Fatalf("x[%d] is %d after %d runs, want %d", i, v, runs, want)
+		}
 	}
 }

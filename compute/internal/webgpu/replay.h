@@ -73,12 +73,36 @@ static inline void pumice_finish(pumice_state *s, int ok) {
 	__atomic_store_n(&s->done, ok ? 1 : 2, __ATOMIC_RELEASE);
 }
 
-// pumice_await polls until the callback has fired: a poll may come back early
-// with the work still running (wgpu 0.19 does after 5 s).
+#ifdef PUMICE_POLL_BRIEFLY
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <time.h>
+#endif
+#endif
+
+// pumice_await polls until the callback has fired. Where a poll that waits gives
+// up after 5 s and fires the callbacks of unfinished work (wgpu 0.19), only polls
+// that do not wait are safe; the pauses between them grow to 1 ms.
 static inline int pumice_await(void *device, pumice_state *s) {
 	int done;
+#ifdef PUMICE_POLL_BRIEFLY
+	long pause = 10000; // ns
+	for (;;) {
+		wgpuDevicePoll(device, 0, NULL);
+		if ((done = __atomic_load_n(&s->done, __ATOMIC_ACQUIRE)) != 0) break;
+#ifdef _WIN32
+		Sleep(1);
+#else
+		struct timespec t = {0, pause};
+		nanosleep(&t, NULL);
+#endif
+		if (pause < 1000000) pause *= 2;
+	}
+#else
 	while ((done = __atomic_load_n(&s->done, __ATOMIC_ACQUIRE)) == 0) {
 		wgpuDevicePoll(device, 1, NULL);
 	}
+#endif
 	return done == 1;
 }
