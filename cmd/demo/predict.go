@@ -73,7 +73,7 @@ func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file s
 		if err := m.fits(test); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "image: number %d of the test set of %s\n", index, test.Name)
+		fmt.Fprintf(out, "image: number %d of %s\n", index, test.Name)
 		if index >= test.Len() {
 			return fmt.Errorf("--index %d, the test set has images 0 to %d", index, test.Len()-1)
 		}

@@ -18,7 +18,7 @@ var weights []byte
 func open(dev *compute.Device) (*infer.Session, error) {
 	return infer.Open(dev, layers.Sequential{
 		layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
-		layers.NewConv2D(8, 16, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.NewLinear(256, 10),
+		layers.NewConv2D(8, 32, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.NewLinear(512, 10),
 	}, weights, 1, 28, 28)
 }
 
