@@ -40,7 +40,7 @@ func stripes(n int, seed uint32) *data.Set {
 
 func small() layers.Layer {
 	m := layers.Sequential{
-		layers.NewConv2D(1, 4, 3), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.Dropout{P: 0.2}, layers.NewLinear(36, 4),
+		layers.NewConv2D(1, 4, 3), layers.NewBatchNorm2D(4), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.Dropout{P: 0.2}, layers.NewLinear(36, 4),
 	}
 	layers.Initialize(m, 5)
 	return m
