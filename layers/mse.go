@@ -49,7 +49,7 @@ func lossModel[P any](chunk func(p P) int, part int, term func(p P, r *compute.R
 	return compute.Func(func(r *compute.Reference32) [][]float64 {
 		out, p := make([][]float64, len(r.In)), r.Params.(P)
 		out[part] = make([]float64, len(r.Want[part]))
-		n := float64(chunk(p))
+		n := float64(min(chunk(p), len(r.In[0])))
 		for i := range r.In[0] {
 			bound, magnitude := term(p, r, i)
 			out[part][i/chunk(p)] += bound + compute.Gamma(n)*(magnitude+bound) + tiny

@@ -18,6 +18,9 @@ func (p normalizeParams) terms() int { return int(p.Batch * p.Size) }
 
 func (p normalizeParams) chunks() int { return ceil(p.terms(), int(p.Chunk)) }
 
+// longest is how many terms one invocation adds for a group.
+func (p normalizeParams) longest() float64 { return float64(min(int(p.Chunk), p.terms())) }
+
 func (p normalizeParams) affineTerms() int { return int(p.Batch * p.Groups * p.Size / p.Affine) }
 
 func (p normalizeParams) affineChunks() int { return ceil(p.affineTerms(), int(p.Chunk)) }
@@ -97,7 +100,7 @@ var normalizeDeviations = compute.NewKernel("normalize.deviations", func(p norma
 	p := r.Params.(normalizeParams)
 	squares := make([]float64, len(r.Want[2]))
 	for i, v := range r.Want[2] {
-		squares[i] = compute.Gamma(float64(p.Chunk)+3)*v + float64(p.Chunk)*tiny
+		squares[i] = compute.Gamma(p.longest()+3)*v + p.longest()*tiny
 	}
 	return [][]float64{nil, nil, squares}
 }))
@@ -157,7 +160,7 @@ var normalizeGather = compute.NewKernel("normalize.gather", func(p normalizePara
 	p := r.Params.(normalizeParams)
 	products := make([]float64, len(r.Want[5]))
 	half := len(products) / 2
-	terms := compute.Gamma(float64(p.Chunk) + 3 + root + 1)
+	terms := compute.Gamma(p.longest() + 3 + root + 1)
 	for i := range r.In[0] {
 		d := math.Abs(r.In[4][i]*r.In[3][p.weight(i)]) + tiny
 		products[p.part(i)] += terms*d + tiny
@@ -175,7 +178,7 @@ var normalizeBackwardWeight = compute.NewKernel("normalize.backward_weight", fun
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
 	p := r.Params.(normalizeParams)
 	parts := make([]float64, len(r.Want[4]))
-	terms := compute.Gamma(float64(p.Chunk) + 2 + root + 1)
+	terms := compute.Gamma(float64(min(int(p.Chunk), p.affineTerms())) + 2 + root + 1)
 	for i := range r.In[0] {
 		d := math.Abs(r.In[3][i])
 		parts[p.affinePart(i)] += terms*d*math.Abs(p.standard(r.In[0], r.In[1], r.In[2], i)) + d*p.flushed(r.In[2][p.group(i)]) + tiny

@@ -65,7 +65,7 @@ var softmaxGather = compute.NewKernel("softmax.gather", func(p softmaxParams, b 
 	part := make([]float64, len(r.Want[1]))
 	for i, v := range r.In[0] {
 		d := v - r.Want[1][2*p.part(i)]
-		part[2*p.part(i)+1] += math.Exp(d)*(expRoundings(d)*u+compute.Gamma(float64(p.Chunk)))*(1+1e-3) + tiny
+		part[2*p.part(i)+1] += math.Exp(d)*(expRoundings(d)*u+compute.Gamma(float64(min(p.Chunk, p.Size))))*(1+1e-3) + tiny
 	}
 	return [][]float64{nil, part}
 }))
@@ -117,7 +117,7 @@ var softmaxBackwardGather = compute.NewKernel("softmax.backward_gather", func(p 
 	for i, v := range y {
 		products[p.part(i)] += v * dy[i]
 	}
-}, compute.DotOf(func(p softmaxParams) int { return int(p.Chunk) }))
+}, compute.DotOf(func(p softmaxParams) int { return int(min(p.Chunk, p.Size)) }))
 
 var softmaxBackward = compute.NewKernel("softmax.backward", func(p softmaxParams, b [][]float64) {
 	y, dy, slope, dx := b[0], b[1], b[2], b[3]
