@@ -162,7 +162,7 @@ func TestKill(t *testing.T) {
 func TestDiverges(t *testing.T) {
 	dir := t.TempDir()
 	for _, more := range []string{"--json", "--resume=false"} {
-		out, err := demo(t, "train", "--images", "300", "--optimizer", "sgd", "--lr", "1e30", "--out", dir, more)
+		out, err := demo(t, "train", "--images", "300", "--optimizer", "sgd", "--lr", "1e38", "--out", dir, more)
 		if !errors.Is(err, train.ErrDiverged) {
 			t.Fatalf("got %v, want ErrDiverged\n%s", err, out)
 		}
