@@ -36,7 +36,17 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 // invocations: n
 @compute @workgroup_size(block)
 fn wrong(@builtin(global_invocation_id) id: vec3<u32>) {
-    y[id.x] = x[id.x] * 1.001;
+    if id.x < params.n { y[id.x] = x[id.x] * 1.001; }
+}
+// invocations: n
+@compute @workgroup_size(block)
+fn beyond(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x <= params.n { y[id.x] = x[min(id.x, params.n - 1u)]; }
+}
+// invocations: n
+@compute @workgroup_size(block)
+fn behind(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x < params.n { y[id.x] = x[id.x + 1u]; }
 }
 // invocations: n
 @compute @workgroup_size(block)
@@ -70,6 +80,11 @@ func copyDefine(_ addParams, b [][]float64) { copy(b[1], b[0]) }
 var (
 	add    = compute.NewKernelFS(files, "add.forward", addDefine, compute.Dot(2))
 	wrong  = compute.NewKernelFS(files, "add.wrong", copyDefine, compute.ULP(4))
+	beyond = compute.NewKernelFS(files, "add.beyond", copyDefine, compute.Exact)
+	behind = compute.NewKernelFS(files, "add.behind", func(_ addParams, b [][]float64) {
+		copy(b[1], b[0][1:])
+		b[1][len(b[1])-1] = b[0][len(b[0])-1]
+	}, compute.Exact)
 	broken = compute.NewKernelFS(files, "add.broken", copyDefine, compute.Exact)
 	cube   = compute.NewKernelFS(files, "add.cube", copyDefine, compute.Exact)
 	wide   = compute.NewKernelFS(files, "add.wide", copyDefine, compute.Exact)
@@ -186,10 +201,11 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 }
 `)}}, "copy.forward", func(_ copyParams, b [][]float64) { copy(b[1], b[0]) }, compute.Exact)
 
-// TestVerify finds the kernel whose device result is off by a part in a thousand.
+// TestVerify finds the kernels whose result is off by a part in a thousand, that
+// write behind their tensor, and that use what stands there.
 func TestVerify(t *testing.T) {
 	dev := devicetest.Open(t)
-	for _, k := range []*compute.Kernel{add, wrong} {
+	for k, worst := range map[*compute.Kernel]int{add: -1, wrong: 0, beyond: 70, behind: 69} {
 		tape := compute.NewTape(dev)
 		x, y := tape.Input("x", compute.F32, 70), tape.Zeros(70)
 		k.Run(addParams{70, 0.5, -1}, x, y)
@@ -199,7 +215,7 @@ func TestVerify(t *testing.T) {
 			t.Fatalf("%d deviations, %v", len(found), err)
 		}
 		last := found[len(found)-1]
-		if last.Legal != (k == add) {
+		if last.Legal != (worst < 0) || worst > 0 && last.Index != worst {
 			t.Errorf("%s: %v, legal %v", k.Name(), last, last.Legal)
 		}
 	}

@@ -29,7 +29,11 @@ var programs atomic.Int64
 // Compile turns the recorded list into a program for the tape's device, leaving
 // out the named passes. The reference device runs the list as recorded. Errors
 // wrap ErrLimit, ErrOutOfMemory or carry the shader compiler's message.
-func (t *Tape) Compile(without ...Pass) (*Program, error) {
+func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, without) }
+
+// compile makes every buffer of the program larger than its tensor by guard
+// elements.
+func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	runs := passes(without)
 	list := t.list
 	if runs(Prune) {
@@ -51,7 +55,7 @@ func (t *Tape) Compile(without ...Pass) (*Program, error) {
 		if s.param != nil {
 			all[s], err = t.dev.param(s.param)
 		} else {
-			all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n)
+			all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n+guard)
 			p.buffers[s] = all[s]
 		}
 		return err

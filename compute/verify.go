@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Deviation is how far one tensor that a dispatch wrote lies from the kernel's
@@ -29,24 +30,25 @@ func (d Deviation) String() string {
 // out, and runs it once, dispatch by dispatch. Before each one it reads the
 // tensors back, runs the kernel's definition on them, and judges what the
 // device wrote by the kernel's error model. Everything the program owns, but for
-// its inputs, starts as NaN. It returns the worst element of each tensor written.
-// Inputs are set by the callback, which gets the program.
+// its inputs, starts as NaN, and so do some elements behind each tensor: what is
+// read there shows, and what is written there is not legal. It returns the worst
+// element of each tensor written. Inputs are set by the callback, which gets the
+// program.
 func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, without ...Pass) ([]Deviation, error) {
-	p, err := t.Compile(without...)
+	p, err := t.compile(guard, without)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	dirty := math.Float32bits(float32(math.NaN()))
 	for s, b := range p.buffers {
-		if !s.input {
-			words := make([]uint32, b.n)
-			for i := range words {
+		words := make([]uint32, b.n)
+		for i := range words {
+			if !s.input || i >= s.n {
 				words[i] = dirty
 			}
-			if err := p.dev.eng.write(b, words); err != nil {
-				return nil, err
-			}
+		}
+		if err := p.dev.eng.write(b, words); err != nil {
+			return nil, err
 		}
 	}
 	if inputs != nil {
@@ -65,16 +67,23 @@ func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, withou
 	return all, nil
 }
 
+// guard is how many elements behind a tensor are watched, and dirty is their
+// content, a NaN.
+const (
+	guard = 8
+	dirty = 0x7fc00000
+)
+
 func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 	d := &p.list[i]
-	in, err := p.contents(ctx, d)
+	in, _, err := p.contents(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.runner.step(i); err != nil {
 		return nil, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
 	}
-	got, err := p.contents(ctx, d)
+	got, behind, err := p.contents(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +103,9 @@ func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 			continue
 		}
 		dev := judge(got[j], r.Want[j], bounds[j])
+		if i := slices.IndexFunc(behind[j], func(word uint32) bool { return word != dirty }); i >= 0 {
+			dev = Deviation{Index: len(got[j]) + i, Got: float64(math.Float32frombits(behind[j][i])), Want: math.NaN()}
+		}
 		dev.Dispatch, dev.Kernel, dev.Params = i, d.Kernel.name, fmt.Sprintf("%+v", d.Params)
 		dev.Tensor = d.binding(j).Name + " (" + d.Tensors[j].String() + ")"
 		found = append(found, dev)
@@ -123,23 +135,23 @@ func judge(got, want, bound []float64) Deviation {
 	return worst
 }
 
-// contents reads all tensors of a dispatch.
-func (p *Program) contents(ctx context.Context, d *Dispatch) ([][]float64, error) {
-	out := make([][]float64, len(d.Tensors))
-	for i, x := range d.Tensors {
+// contents reads all tensors of a dispatch, and what stands behind those that the
+// program owns.
+func (p *Program) contents(ctx context.Context, d *Dispatch) (all [][]float64, behind [][]uint32, err error) {
+	for _, x := range d.Tensors {
 		b := p.buffers[x.base]
 		if x.base.param != nil {
-			var err error
 			if b, err = p.dev.param(x.base.param); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		words := make([]uint32, b.n)
 		if err := p.dev.readInto(ctx, b, words); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out[i] = make([]float64, b.n)
-		fromWords(out[i], words, b.dtype)
+		v := make([]float64, x.Len())
+		fromWords(v, words[:x.Len()], b.dtype)
+		all, behind = append(all, v), append(behind, words[x.Len():])
 	}
-	return out, nil
+	return all, behind, nil
 }
