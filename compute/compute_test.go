@@ -41,7 +41,7 @@ fn wrong(@builtin(global_invocation_id) id: vec3<u32>) {
 // invocations: n
 @compute @workgroup_size(block)
 fn beyond(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x <= params.n { y[id.x] = x[min(id.x, params.n - 1u)]; }
+    if id.x <= params.n { y[id.x] = x[id.x]; }
 }
 // invocations: n
 @compute @workgroup_size(block)

@@ -30,10 +30,10 @@ func (d Deviation) String() string {
 // out, and runs it once, dispatch by dispatch. Before each one it reads the
 // tensors back, runs the kernel's definition on them, and judges what the
 // device wrote by the kernel's error model. Everything the program owns, but for
-// its inputs, starts as NaN, and so do some elements behind each tensor: what is
-// read there shows, and what is written there is not legal. It returns the worst
-// element of each tensor written. Inputs are set by the callback, which gets the
-// program.
+// its inputs, starts as NaN. Behind each tensor stand some elements of a large
+// number of its own: what is read there shows, and what is written there is not
+// legal. It returns the worst element of each tensor written. Inputs are set by
+// the callback, which gets the program.
 func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, without ...Pass) ([]Deviation, error) {
 	p, err := t.compile(guard, without)
 	if err != nil {
@@ -43,8 +43,11 @@ func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, withou
 	for s, b := range p.buffers {
 		words := make([]uint32, b.n)
 		for i := range words {
-			if !s.input || i >= s.n {
-				words[i] = dirty
+			switch {
+			case i >= s.n:
+				words[i] = s.behind()
+			case !s.input:
+				words[i] = math.Float32bits(float32(math.NaN()))
 			}
 		}
 		if err := p.dev.eng.write(b, words); err != nil {
@@ -67,12 +70,12 @@ func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, withou
 	return all, nil
 }
 
-// guard is how many elements behind a tensor are watched, and dirty is their
-// content, a NaN.
-const (
-	guard = 8
-	dirty = 0x7fc00000
-)
+// guard is how many elements behind a tensor are watched.
+const guard = 8
+
+// behind are the bits that stand there, another number for each tensor, so that a
+// copy from one to another shows as well.
+func (s *slot) behind() uint32 { return math.Float32bits(1e30 * (1 + float32(s.id)/1024)) }
 
 func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 	d := &p.list[i]
@@ -103,7 +106,7 @@ func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 			continue
 		}
 		dev := judge(got[j], r.Want[j], bounds[j])
-		if i := slices.IndexFunc(behind[j], func(word uint32) bool { return word != dirty }); i >= 0 {
+		if i := slices.IndexFunc(behind[j], func(word uint32) bool { return word != d.Tensors[j].base.behind() }); i >= 0 {
 			dev = Deviation{Index: len(got[j]) + i, Got: float64(math.Float32frombits(behind[j][i])), Want: math.NaN()}
 		}
 		dev.Dispatch, dev.Kernel, dev.Params = i, d.Kernel.name, fmt.Sprintf("%+v", d.Params)
