@@ -30,9 +30,8 @@ func (d Deviation) String() string {
 // out, and runs it once, dispatch by dispatch. Before each one it reads the
 // tensors back, runs the kernel's definition on them, and judges what the
 // device wrote by the kernel's error model. Everything the program owns, but for
-// its inputs, starts as NaN. Behind each tensor stand some elements of a large
-// number of its own: what is read there shows, and what is written there is not
-// legal. It returns the worst element of each tensor written. Inputs are set by
+// its inputs, starts as NaN. Behind each tensor stand some elements of a number of
+// its own: what is read there shows, and what is written there is not legal. It returns the worst element of each tensor written. Inputs are set by
 // the callback, which gets the program.
 func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, without ...Pass) ([]Deviation, error) {
 	p, err := t.compile(guard, without)
@@ -74,8 +73,8 @@ func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, withou
 const guard = 8
 
 // behind are the bits that stand there, another number for each tensor, so that a
-// copy from one to another shows as well.
-func (s *slot) behind() uint32 { return math.Float32bits(1e30 * (1 + float32(s.id)/1024)) }
+// copy from one to another shows as well; not too large for a sum to change it.
+func (s *slot) behind() uint32 { return math.Float32bits(1 + float32(s.id)/1024) }
 
 func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 	d := &p.list[i]
