@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"math"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -103,4 +104,49 @@ func TestNormPanics(t *testing.T) {
 	panics(t, "layers: LayerNorm: input shape [1 3], want (..., 4)", func() { NewLayerNorm(4).Forward(tape, row) })
 	panics(t, "layers: NewLayerNorm: 0 features, want 1 or more", func() { NewLayerNorm(0) })
 	panics(t, "layers: NewBatchNorm1D: 0 channels, want 1 or more", func() { NewBatchNorm1D(0) })
+}
+
+// TestBatchNormFarFromZero normalizes numbers that lie a million deviations from 0.
+// The mean is right to its rounding, and the variance as if x were near 0.
+func TestBatchNormFarFromZero(t *testing.T) {
+	const rows, base = 5000, 1e6
+	for _, dev := range []*compute.Device{devicetest.Open(t), compute.Reference()} {
+		t.Run(dev.Info().Backend, func(t *testing.T) {
+			x, y := make([]float32, rows), make([]float32, rows)
+			var mean, variance float64
+			for i := range x {
+				// Sixteenths, which float32 holds at this size.
+				x[i] = base + float32(compute.RandomBits(1, 0, 0, uint32(i))[0]%64)/16
+				mean += float64(x[i]) / rows
+			}
+			for _, v := range x {
+				variance += (float64(v) - mean) * (float64(v) - mean) / rows
+			}
+			l := NewBatchNorm1D(1)
+			l.Momentum = 1
+			tape := compute.NewTape(dev)
+			tape.Training = true
+			in := tape.Input("x", compute.F32, rows, 1)
+			out := l.Forward(tape, in)
+			runningMean, runningVar := make([]float32, 1), make([]float32, 1)
+			tape.Keep(out)
+			run(t, tape, map[*compute.Tensor][]float32{in: x}, map[*compute.Tensor][]float32{
+				out: y, tape.Param(l.RunningMean): runningMean, tape.Param(l.RunningVar): runningVar,
+			})
+			half := compute.Ulp(base) / 2
+			if got := float64(runningMean[0]); math.Abs(got-mean) > half {
+				t.Errorf("mean: got %v, want %v within %v", got, mean, half)
+			}
+			if got, want := float64(runningVar[0]), variance*rows/(rows-1); math.Abs(got-want) > want*compute.Gamma(600) {
+				t.Errorf("variance: got %v, want %v", got, want)
+			}
+			for i, v := range x {
+				want := (float64(v) - mean) / math.Sqrt(variance+1e-5)
+				if bound := half/math.Sqrt(variance) + compute.Gamma(600)*math.Abs(want); math.Abs(float64(y[i])-want) > bound {
+					t.Fatalf("y[%d]: got %v, want %v within %v", i, y[i], want, bound)
+				}
+			}
+			dev.Forget(l.Weight, l.Bias, l.RunningMean, l.RunningVar)
+		})
+	}
 }

@@ -49,18 +49,22 @@ func (p normalizeParams) affinePart(i int) int {
 
 func ceil(n, by int) int { return (n + by - 1) / by }
 
-// statistics records the mean and the biased variance of each group. The variance
-// is that of the differences from the mean, which lose nothing where the mean is
-// large.
+// statistics records the mean and the biased variance of each group, in two
+// passes with the correction of Chan, Golub and LeVeque (1983): the first mean is
+// rounded, and off by more than the deviations where x is large beside them, so
+// the mean of what is left is added to it and its square taken from the variance.
 func (p normalizeParams) statistics(t *compute.Tape, x *compute.Tensor) (mean, variance *compute.Tensor) {
 	groups, chunks := int(p.Groups), p.chunks()
-	sums, squares := t.New(groups, chunks), t.New(groups, chunks)
+	sums, moments := t.New(groups, chunks), t.New(2, groups, chunks)
 	sumPartial.Run(sumParams{
 		1, 1, p.Groups, 0, 0, p.Size, 1, p.Batch, p.Size, 0, p.Groups * p.Size, 1, p.Chunk,
 	}, x, sums)
-	mean = meanRows(t, groups, chunks, p.terms(), sums)
-	normalizeDeviations.Run(p, x, mean, squares)
-	return mean, meanRows(t, groups, chunks, p.terms(), squares)
+	rounded := meanRows(t, groups, chunks, p.terms(), sums)
+	normalizeDeviations.Run(p, x, rounded, moments)
+	offsets := meanRows(t, 2*groups, chunks, p.terms(), moments)
+	mean, variance = t.New(groups), t.New(groups)
+	normalizeSettle.Run(p, rounded, offsets, mean, variance)
+	return mean, variance
 }
 
 // forward records y and all gradients.
@@ -89,20 +93,44 @@ func (p normalizeParams) forward(t *compute.Tape, x, mean, variance, weight, bia
 const root = 1 + 4
 
 var normalizeDeviations = compute.NewKernel("normalize.deviations", func(p normalizeParams, b [][]float64) {
-	x, mean, squares := b[0], b[1], b[2]
-	clear(squares)
+	x, mean, moments := b[0], b[1], b[2]
+	clear(moments)
+	second := moments[len(moments)/2:]
 	for i, v := range x {
 		d := v - mean[p.group(i)]
-		squares[p.part(i)] += d * d
+		moments[p.part(i)] += d
+		second[p.part(i)] += d * d
 	}
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
-	// Every term is positive: the difference counts twice, the square once.
+	// The difference counts once in the first sum; twice, with the square, in the
+	// second.
 	p := r.Params.(normalizeParams)
-	squares := make([]float64, len(r.Want[2]))
-	for i, v := range r.Want[2] {
-		squares[i] = compute.Gamma(p.longest()+3)*v + p.longest()*tiny
+	moments := make([]float64, len(r.Want[2]))
+	half := len(moments) / 2
+	for i, v := range r.In[0] {
+		d := math.Abs(v - r.In[1][p.group(i)])
+		moments[p.part(i)] += compute.Gamma(p.longest()+1)*d + tiny
+		moments[half+p.part(i)] += compute.Gamma(p.longest()+3)*d*d + tiny
 	}
-	return [][]float64{nil, nil, squares}
+	return [][]float64{nil, nil, moments}
+}))
+
+var normalizeSettle = compute.NewKernel("normalize.settle", func(p normalizeParams, b [][]float64) {
+	mean, offsets, finalMean, finalVariance := b[0], b[1], b[2], b[3]
+	for g := range finalMean {
+		d := offsets[g]
+		finalMean[g] = mean[g] + d
+		finalVariance[g] = max(offsets[int(p.Groups)+g]-d*d, 0)
+	}
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	p := r.Params.(normalizeParams)
+	mean, variance := make([]float64, p.Groups), make([]float64, p.Groups)
+	for g := range mean {
+		d := r.In[1][g]
+		mean[g] = u*math.Abs(r.Want[2][g]) + 2*tiny
+		variance[g] = compute.Gamma(2)*d*d + u*math.Abs(r.In[1][int(p.Groups)+g]-d*d) + 2*tiny
+	}
+	return [][]float64{nil, nil, mean, variance}
 }))
 
 var normalizeForward = compute.NewKernel("normalize.forward", func(p normalizeParams, b [][]float64) {

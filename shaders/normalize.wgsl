@@ -1,8 +1,8 @@
 // normalize: y = (x - mean) / sqrt(variance + eps) * weight + bias, with the mean and the variance of a group of x.
-// x, y, dy, dx are (batch, groups, size); mean, variance, running_mean, running_variance are (groups);
+// x, y, dy, dx are (batch, groups, size); mean, variance, running_mean, running_variance, final_mean, final_variance are (groups);
 // they are (outer, affine, inner) as well; weight and bias are (affine).
 // A batch norm has groups = affine = channels; a layer norm has a group for each row, and inner = 1.
-// squares is (groups, chunks), products is (2, groups, chunks), slopes is (2, groups), parts is (affine, chunks).
+// moments is (2, groups, chunks), offsets is (2, groups), products is (2, groups, chunks), slopes is (2, groups), parts is (affine, chunks).
 
 struct Params {
     batch: u32, groups: u32, size: u32, affine: u32, inner: u32, chunk: u32,
@@ -17,13 +17,16 @@ struct Params {
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read> dy: array<f32>;
 @group(0) @binding(7) var<storage, read> slopes: array<f32>;
-@group(0) @binding(8) var<storage, read_write> squares: array<f32>;
+@group(0) @binding(8) var<storage, read_write> moments: array<f32>;
 @group(0) @binding(9) var<storage, read_write> y: array<f32>;
 @group(0) @binding(10) var<storage, read_write> running_mean: array<f32>;
 @group(0) @binding(11) var<storage, read_write> running_variance: array<f32>;
 @group(0) @binding(12) var<storage, read_write> products: array<f32>;
 @group(0) @binding(13) var<storage, read_write> parts: array<f32>;
 @group(0) @binding(14) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(15) var<storage, read> offsets: array<f32>;
+@group(0) @binding(16) var<storage, read_write> final_mean: array<f32>;
+@group(0) @binding(17) var<storage, read_write> final_variance: array<f32>;
 
 const block: u32 = 64u;
 const accumulate: bool = true;
@@ -47,9 +50,10 @@ fn standard(i: u32) -> f32 {
     return (x[i] - mean[g]) * inverseSqrt(variance[g] + params.eps);
 }
 
+// deviations is the sums, over a group, of x less a rounded mean, and of its square.
 // invocations: groups*ceil((batch*size)/chunk)
 // trips: chunk
-// flops: 3*batch*groups*size
+// flops: 4*batch*groups*size
 @compute @workgroup_size(block)
 fn deviations(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * block + id.x;
@@ -58,12 +62,28 @@ fn deviations(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     if i >= params.groups * chunks { return; }
     let g = i / chunks;
     let start = i % chunks * params.chunk;
-    var sum = 0.0;
+    var first = 0.0;
+    var second = 0.0;
     for (var k = start; k < min(start + params.chunk, terms); k++) {
         let d = x[place(g, k, params.groups, params.size)] - mean[g];
-        sum += d * d;
+        first += d;
+        second += d * d;
     }
-    squares[i] = sum;
+    moments[i] = first;
+    moments[params.groups * chunks + i] = second;
+}
+
+// settle takes out of mean and variance what the rounding of the first mean put there:
+// offsets are the means of d and of d*d.
+// invocations: groups
+// flops: 4*groups
+@compute @workgroup_size(block)
+fn settle(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let g = id.y * groups.x * block + id.x;
+    if g >= params.groups { return; }
+    let d = offsets[g];
+    final_mean[g] = mean[g] + d;
+    final_variance[g] = max(offsets[params.groups + g] - d * d, 0.0);
 }
 
 // invocations: batch*groups*size
