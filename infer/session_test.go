@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -12,6 +14,8 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
 	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/data"
 )
 
 func model() layers.Layer {
@@ -71,6 +75,41 @@ func TestPredictFromManyGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestCheckpoint opens what a training run wrote, with the trainer's state in it.
+func TestCheckpoint(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	set := &data.Set{Name: "shades", Channels: 1, Height: 6, Width: 6, Classes: make([]string, 5)}
+	for i := range 40 {
+		set.Labels = append(set.Labels, byte(i%5))
+		set.Pixels = append(set.Pixels, bytes.Repeat([]byte{byte(i % 5 * 60)}, 36)...)
+	}
+	path := filepath.Join(t.TempDir(), "checkpoint.safetensors")
+	trained := model()
+	l := train.Loop{Model: trained, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Batch: 8, Epochs: 1, Checkpoint: path}
+	if _, err := l.Run(context.Background(), dev, set, set); err != nil {
+		t.Fatal(err)
+	}
+	checkpoint, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := model()
+	s, err := Open(dev, fresh, checkpoint, 1, 6, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got := layers.Params(fresh)
+	for name, p := range layers.Params(trained) {
+		for n, q := range got {
+			if n == name && !slices.Equal(p.Data, q.Data) {
+				t.Errorf("%s: got %v, want %v", name, q.Data, p.Data)
+			}
+		}
+	}
 }
 
 func TestErrors(t *testing.T) {

@@ -35,7 +35,8 @@ func SaveFile(path string, model Layer) error {
 // It returns an error, and leaves the model as it was, unless the file holds
 // exactly the model's parameters, each in its shape. Element types other than
 // F32 are converted. PyTorch's num_batches_tracked, which no layer here needs,
-// may be there. Where a device holds the parameters call Device.Upload after.
+// may be there, and so may the state of training in a checkpoint of package train.
+// Where a device holds the parameters call Device.Upload after.
 func Load(data []byte, name string, model Layer) error {
 	f, err := safetensors.Decode(data)
 	if err == nil {
@@ -87,7 +88,7 @@ func file(model Layer) *safetensors.File {
 func load(f *safetensors.File, model Layer) error {
 	params := named("Load", model)
 	for _, name := range slices.Sorted(maps.Keys(f.Tensors)) {
-		if _, ok := params[name]; !ok && !strings.HasSuffix(name, "num_batches_tracked") {
+		if _, ok := params[name]; !ok && !idle(f, name) {
 			return fmt.Errorf("tensor %q is not in the model, which has %s", name, list(params))
 		}
 	}
@@ -118,6 +119,12 @@ func load(f *safetensors.File, model Layer) error {
 		copy(p.Ints, v)
 	}
 	return nil
+}
+
+// idle reports whether a tensor without a parameter may be there.
+func idle(f *safetensors.File, name string) bool {
+	state := strings.HasPrefix(name, "optimizer.") || strings.HasPrefix(name, "train.")
+	return strings.HasSuffix(name, "num_batches_tracked") || state && strings.HasPrefix(f.Metadata["format"], "pumice.checkpoint.")
 }
 
 // list names what is there, the first few.

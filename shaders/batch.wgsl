@@ -2,7 +2,7 @@
 // clock is (2), pixels is (set * size) bytes in words, labels is (set) bytes in words,
 // rows is (batch), x is (batch, size), y is (batch).
 
-struct Params { count: u32, size: u32, batch: u32, steps: u32, first: u32, bits: u32, shuffled: u32, scale: f32, shift: f32 }
+struct Params { count: u32, size: u32, batch: u32, steps: u32, first: u32, bits: u32, shuffled: u32, scale: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> clock: array<u32>;
@@ -68,7 +68,7 @@ fn images(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     if i >= params.batch * params.size { return; }
     let at = picked[i / params.size] * params.size + i % params.size;
     let byte = (pixels[at / 4u] >> (8u * (at % 4u))) & 255u;
-    x[i] = f32(byte) * params.scale + params.shift;
+    x[i] = f32(byte) * params.scale;
 }
 
 // invocations: batch

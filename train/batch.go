@@ -50,7 +50,7 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 
 type batchParams struct {
 	Count, Size, Batch, Steps, First, Bits, Shuffled uint32
-	Scale, Shift                                     float32
+	Scale                                            float32
 }
 
 // permute is a keyed permutation of 0..set-1: a Feistel network of four rounds
@@ -96,14 +96,14 @@ var batchPick = compute.NewKernel("batch.pick", func(p batchParams, b [][]float6
 	}
 }, compute.Exact)
 
-// images: x = byte * scale + shift has two roundings.
+// images: x = byte * scale has one rounding.
 var batchImages = compute.NewKernel("batch.images", func(p batchParams, b [][]float64) {
 	pixels, rows, x := b[0], b[1], b[2]
 	for i := range x {
 		at := uint32(rows[uint32(i)/p.Size])*p.Size + uint32(i)%p.Size
-		x[i] = float64(byteAt(pixels, at))*float64(p.Scale) + float64(p.Shift)
+		x[i] = float64(byteAt(pixels, at)) * float64(p.Scale)
 	}
-}, compute.ULP(2))
+}, compute.Exact)
 
 var batchTargets = compute.NewKernel("batch.targets", func(p batchParams, b [][]float64) {
 	labels, rows, y := b[0], b[1], b[2]

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -39,23 +40,43 @@ func (r *run) arrays() map[string]*compute.Param {
 	return all
 }
 
-// begin writes the first checkpoint. An older file of that name moves aside only
-// now, when the run is known to start, and comes back where writing fails.
+// begin writes the first checkpoint. An older file of that name is copied first,
+// now that the run is known to start, unless no step was done in it: at any moment
+// a checkpoint is there.
 func (r *run) begin(ctx context.Context) error {
-	moved := false
-	if r.Checkpoint != "" && r.Previous != "" {
-		switch err := os.Rename(r.Checkpoint, r.Previous); {
-		case err == nil:
-			moved = true
-		case !errors.Is(err, fs.ErrNotExist):
+	if ctx.Err() != nil {
+		return fmt.Errorf("train: stopped before the first step, nothing was written: %w", context.Cause(ctx))
+	}
+	if r.Checkpoint != "" && r.Previous != "" && !untrained(r.Checkpoint) {
+		err := safetensors.WriteDurable(r.Previous, func(w io.Writer) error {
+			f, err := os.Open(r.Checkpoint)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(w, f)
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("train: cannot keep the older checkpoint: %w", err)
 		}
 	}
-	err := r.save(ctx)
-	if err != nil && moved {
-		err = errors.Join(err, os.Rename(r.Previous, r.Checkpoint))
+	return r.save(ctx)
+}
+
+// untrained reports whether a file is the checkpoint that a run starts with.
+func untrained(path string) bool {
+	f, err := readCheckpoint(path)
+	return err == nil && f.Metadata["step"] == "0"
+}
+
+// settings are the exported fields of v, and its type.
+func settings(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		b = nil // a function among them, say
 	}
-	return err
+	return fmt.Sprintf("%T%s", v, b)
 }
 
 // fingerprint is the SHA-256 of a set's images and labels.
@@ -98,9 +119,9 @@ func (r *run) save(ctx context.Context) error {
 	}
 	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{
 		"format": checkpointFormat, "step": strconv.Itoa(r.step), "seed": strconv.FormatUint(uint64(r.Seed), 10),
-		"batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps), "optimizer": fmt.Sprintf("%T", r.Optimizer),
+		"batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps), "optimizer": settings(r.Optimizer), "loss": settings(r.Loss),
 		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history), "data_sha256": r.data, "source": r.Source,
-		"learning_rate": r.rate(), "schedule": fmt.Sprintf("%T%+[1]v", r.Schedule),
+		"learning_rate": r.rate(), "schedule": settings(r.Schedule),
 	}}
 	for k, v := range r.Notes {
 		f.Metadata["note."+k] = v
@@ -132,7 +153,7 @@ func (r *run) restore() error {
 	for _, c := range []struct{ name, want string }{
 		{"seed", strconv.FormatUint(uint64(r.Seed), 10)}, {"batch", strconv.Itoa(r.Batch)},
 		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"data_sha256", r.data}, {"learning_rate", r.rate()},
-		{"schedule", fmt.Sprintf("%T%+[1]v", r.Schedule)}, {"optimizer", fmt.Sprintf("%T", r.Optimizer)},
+		{"schedule", settings(r.Schedule)}, {"optimizer", settings(r.Optimizer)}, {"loss", settings(r.Loss)},
 	} {
 		if f.Metadata[c.name] != c.want {
 			return fail("%s is %s, this run's is %s", strings.ReplaceAll(c.name, "_", " "), f.Metadata[c.name], c.want)
@@ -150,6 +171,9 @@ func (r *run) restore() error {
 	step, err := strconv.Atoi(f.Metadata["step"])
 	if err != nil || step < 0 || len(history) > step/r.steps {
 		return fail("step %q after %d epochs of %d steps", f.Metadata["step"], len(history), r.steps)
+	}
+	if step > r.steps*r.Epochs {
+		return fail("%d steps are done, this run has %d, in %d epochs", step, r.steps*r.Epochs, r.Epochs)
 	}
 	spent, err := strconv.ParseFloat(f.Metadata["epoch_seconds"], 64)
 	if err != nil {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
@@ -28,6 +29,9 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	if err := set.Check(); err != nil {
 		return nil, err
 	}
+	if set.Len() == 0 {
+		return nil, fmt.Errorf("train: %s has no images to evaluate", set.Name)
+	}
 	e := &Evaluator{dev: dev, set: newResident(set), clock: compute.NewParamU32("evaluate.clock", 2), sums: newMetrics()}
 	batch := min(evalBatch, set.Len())
 	e.full = set.Len() / batch
@@ -39,6 +43,10 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 		t := compute.NewTape(dev)
 		x, y := e.set.record(t, e.clock, part.first, part.batch, part.steps, false)
 		logits := model.Forward(t, x)
+		if err := tells(logits, part.batch, set); err != nil {
+			e.Close()
+			return nil, err
+		}
 		e.sums.record(t, loss.Loss(t, logits, y), logits, y)
 		clockTick.Run(clockParams{1}, t.Param(e.clock))
 		p, err := t.Compile()

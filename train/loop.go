@@ -34,13 +34,15 @@ type Loop struct {
 	Checkpoint string
 	// Interval is the time between checkpoints within an epoch; default 10 s.
 	Interval time.Duration
-	// Previous is where a run without Resume moves a file that it finds at
-	// Checkpoint, once everything is ready for the first step; "" overwrites it.
+	// Previous is where a run without Resume keeps a file that it finds at
+	// Checkpoint, once everything is ready for the first step, unless it is one
+	// before any step; "" overwrites it.
 	Previous string
 	// Resume goes on from Checkpoint. The final weights are bit-equal to those of
-	// a run that was never interrupted. The training set, Seed, Batch, Optimizer,
-	// Schedule and Notes must be those of the run that wrote it; with other Epochs
-	// the schedule is that of the new length from here on.
+	// a run that was never interrupted. The training set, Seed, Batch, Loss,
+	// Optimizer, Schedule and Notes must be those of the run that wrote it; with
+	// other Epochs, as many as are done or more, the schedule is that of the new
+	// length from here on.
 	Resume bool
 	// Notes are kept in the checkpoint; so is Source, which says where the training
 	// set came from and may change.
@@ -74,8 +76,8 @@ type Epoch struct {
 // History is what a run measured, epoch by epoch.
 type History []Epoch
 
-// ErrInterrupted says that the context was cancelled; where the loop has a
-// checkpoint it was written, and Resume goes on from it.
+// ErrInterrupted says that the context was cancelled after the run began; where
+// the loop has a checkpoint it was written, and Resume goes on from it.
 var ErrInterrupted = errors.New("training interrupted")
 
 // ErrDiverged says that the loss or a weight is no finite number any more. No
@@ -95,7 +97,8 @@ type run struct {
 	history History
 	spent   float64 // seconds of the current epoch so far
 	saved   time.Time
-	data    string // SHA-256 of the training set
+	set     *data.Set
+	data    string // SHA-256 of the set
 }
 
 // Run trains until the last epoch or until the context is cancelled; then the
@@ -111,13 +114,11 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, testSet *
 		return nil, err
 	}
 	defer tested.Close()
-	train := newResident(trainSet)
-	defer dev.Forget(train.pixels, train.labels, r.clock, r.sums.counts, r.sums.total, r.state.Rate)
-	defer func() { dev.Forget(r.state.slots()...) }()
-	if err := r.compile(train); err != nil {
+	release, err := r.compile()
+	if err != nil {
 		return nil, err
 	}
-	defer r.program.Close()
+	defer release()
 	if l.Resume {
 		if err := r.restore(); err != nil {
 			return nil, err
@@ -155,7 +156,7 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 	if err := set.Check(); err != nil {
 		return nil, err
 	}
-	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), data: fingerprint(set)}
+	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), set: set, data: fingerprint(set)}
 	r.clock = compute.NewParamU32("train.clock", 2)
 	r.clock.Ints[1] = l.Seed
 	r.state = &State{Rate: compute.NewParam("train.rate", 1)}
@@ -168,12 +169,31 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 	return r, dev.Upload(r.params()...)
 }
 
-// compile records the whole step on one tape.
-func (r *run) compile(set *resident) (err error) {
+// Steps lists the dispatches of one training step on the set, as Run compiles it.
+func (l *Loop) Steps(dev *compute.Device, trainSet *data.Set) ([]compute.Step, error) {
+	r, err := l.prepare(dev, trainSet)
+	if err != nil {
+		return nil, err
+	}
+	release, err := r.compile()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return r.program.Steps()
+}
+
+// compile records the whole step on one tape. The caller calls release, which frees
+// what the run holds on the device but for the model.
+func (r *run) compile() (release func(), err error) {
+	set := newResident(r.set)
 	t := compute.NewTape(r.dev)
 	t.Training, t.Clock = true, r.clock
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
 	logits := r.Model.Forward(t, x)
+	if err := tells(logits, r.Batch, r.set); err != nil {
+		return nil, err
+	}
 	loss := r.Loss.Loss(t, logits, y)
 	r.sums.record(t, loss, logits, y)
 	t.Backward(loss)
@@ -182,8 +202,24 @@ func (r *run) compile(set *resident) (err error) {
 	}
 	r.Optimizer.Update(t, r.state)
 	clockTick.Run(clockParams{1}, t.Param(r.clock))
-	r.program, err = t.Compile()
-	return err
+	forget := func() {
+		r.dev.Forget(set.pixels, set.labels, r.clock, r.sums.counts, r.sums.total, r.state.Rate)
+		r.dev.Forget(r.state.slots()...)
+	}
+	if r.program, err = t.Compile(); err != nil {
+		forget()
+		return nil, err
+	}
+	return func() { r.program.Close(); forget() }, nil
+}
+
+// tells wants a row of at least as many logits as the set has classes for each
+// image.
+func tells(logits *compute.Tensor, batch int, set *data.Set) error {
+	if s := logits.Shape(); len(s) != 2 || s[0] != batch || s[1] < len(set.Classes) {
+		return fmt.Errorf("train: the model makes %v of %d images, want (%d, classes) with %d classes or more, those of %s", s, batch, batch, len(set.Classes), set.Name)
+	}
+	return nil
 }
 
 // epoch trains from the current step to the end of its epoch.
@@ -196,9 +232,13 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 	}
 	number := len(r.history) + 1
 	start, told := time.Now(), time.Now()
+	clock := func() {
+		r.spent += time.Since(start).Seconds()
+		start = time.Now()
+	}
 	for r.step < number*r.steps {
 		if ctx.Err() != nil {
-			r.spent += time.Since(start).Seconds()
+			clock()
 			return r.interrupt(ctx)
 		}
 		if err := r.program.Run(context.WithoutCancel(ctx)); err != nil {
@@ -212,7 +252,7 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 			told = time.Now()
 		}
 		if r.Checkpoint != "" && time.Since(r.saved) > r.Interval && r.step < number*r.steps {
-			r.spent += time.Since(start).Seconds()
+			clock()
 			if err := r.save(ctx); err != nil {
 				return err
 			}
@@ -223,7 +263,8 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 	if err != nil {
 		return err
 	}
-	e := Epoch{Epoch: number, Loss: loss, TrainAccuracy: accuracy, Seconds: r.spent + time.Since(start).Seconds()}
+	clock()
+	e := Epoch{Epoch: number, Loss: loss, TrainAccuracy: accuracy, Seconds: max(r.spent, 1e-9)}
 	e.ImagesPerSecond = float64(rows) / e.Seconds
 	if e.TestLoss, e.TestAccuracy, err = tested.Run(ctx); err != nil {
 		if ctx.Err() != nil {

@@ -111,7 +111,7 @@ func TestResume(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), "checkpoint.safetensors")
-		for _, cut := range []int{0, 1, 5, 8, 9, 13, 17} {
+		for _, cut := range []int{1, 2, 6, 9, 10, 14, 18} {
 			broken := make()
 			broken.Checkpoint = path
 			ctx := &countdown{Context: context.Background(), left: cut}
@@ -146,10 +146,11 @@ func TestSteadyState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.compile(newResident(set)); err != nil {
+	release, err := r.compile()
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.program.Close()
+	defer release()
 	ctx := context.Background()
 	step := func() {
 		if err := r.program.Run(ctx); err != nil {
@@ -221,6 +222,18 @@ func TestLoopRefuses(t *testing.T) {
 		if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != name {
 			t.Errorf("got %v, want %s", err, name)
 		}
+	}
+	l := Loop{Model: layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 3)}, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{}, Batch: 5}
+	want := "train: the model makes [20 3] of 20 images, want (20, classes) with 4 classes or more, those of stripes"
+	if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != want {
+		t.Errorf("a model of 3 classes: got %v, want %s", err, want)
+	}
+	l.Model = small()
+	if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(0, 1)); err == nil || err.Error() != "train: stripes has no images to evaluate" {
+		t.Errorf("an empty test set: got %v", err)
+	}
+	if left := dev.Ledger(); len(left) > 1 || len(left) == 1 && left[0].Owner != "parameters" {
+		t.Errorf("failed starts hold %+v", left)
 	}
 }
 
@@ -307,10 +320,80 @@ func TestPrevious(t *testing.T) {
 	if _, _, err := Notes(path); err != nil {
 		t.Error(err)
 	}
-	// Another set of the same size is another run.
-	l.Resume, l.Epochs = true, 2
-	if _, err := l.Run(context.Background(), dev, stripes(100, 9), stripes(20, 2)); err == nil || !strings.Contains(err.Error(), "data sha256 is") {
-		t.Errorf("resuming with another set: got %v", err)
+}
+
+// TestStopBeforeStart wants a start that is cancelled at once, and one that is cut
+// before its first step, to leave what was trained.
+func TestStopBeforeStart(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	dir := t.TempDir()
+	path, previous := filepath.Join(dir, "c.safetensors"), filepath.Join(dir, "p.safetensors")
+	start := func(ctx context.Context) error {
+		l := Loop{
+			Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 10, Epochs: 1,
+			Checkpoint: path, Previous: previous,
+		}
+		_, err := l.Run(ctx, dev, stripes(100, 1), stripes(20, 2))
+		return err
+	}
+	if err := start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	trained, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := start(&countdown{Context: context.Background(), left: 0}); err == nil || errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "nothing was written") {
+		t.Errorf("cancelled before the start: got %v", err)
+	}
+	if b, err := os.ReadFile(path); string(b) != string(trained) {
+		t.Errorf("a start that was cancelled changed the checkpoint, %v", err)
+	}
+	for range 2 {
+		if err := start(&countdown{Context: context.Background(), left: 1}); !errors.Is(err, ErrInterrupted) {
+			t.Errorf("cancelled before the first step: got %v", err)
+		}
+		if b, err := os.ReadFile(previous); string(b) != string(trained) {
+			t.Errorf("the trained checkpoint is lost, %v", err)
+		}
+	}
+}
+
+// TestResumeRefuses wants a resumed run to be the one that was begun.
+func TestResumeRefuses(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	path := filepath.Join(t.TempDir(), "c.safetensors")
+	begun := func() Loop {
+		return Loop{
+			Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 10, Epochs: 2, Seed: 3, Checkpoint: path,
+		}
+	}
+	set, test := stripes(100, 1), stripes(20, 2)
+	l := begun()
+	if _, err := l.Run(context.Background(), dev, set, test); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(l *Loop){
+		"data sha256 is": func(*Loop) { set = stripes(100, 9) },
+		"seed is 3":      func(l *Loop) { l.Seed = 4 },
+		"batch is 10":    func(l *Loop) { l.Batch = 20 },
+		`"Momentum":0,`:  func(l *Loop) { l.Optimizer = &SGD{LR: 0.1, Momentum: 0.5} },
+		"optimizer is":   func(l *Loop) { l.Optimizer = &Adam{LR: 0.1} },
+		"learning rate":  func(l *Loop) { l.Optimizer = &SGD{LR: 0.2} },
+		"schedule is":    func(l *Loop) { l.Schedule = Linear{} },
+		"loss is":        func(l *Loop) { l.Loss = layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1} },
+		"20 steps are done, this run has 10, in 1 epochs": func(l *Loop) { l.Epochs = 1 },
+		"does not fit": func(l *Loop) { l.Model = layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 4)} },
+	} {
+		l, before := begun(), set
+		l.Resume = true
+		change(&l)
+		if _, err := l.Run(context.Background(), dev, set, test); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+		set = before
 	}
 }
 

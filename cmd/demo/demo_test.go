@@ -315,8 +315,10 @@ func TestInfoAndInspect(t *testing.T) {
 	}
 	for _, device := range []string{"auto", "reference"} {
 		out := must(t, "inspect", "--device", device, "--batch", "8")
-		if !strings.Contains(out, "conv2d_tiled.forward") || !strings.Contains(out, "adam.step") || !strings.Contains(out, "total of") {
-			t.Errorf("inspect prints %q", out)
+		for _, want := range []string{"batch.pick", "conv2d_tiled.forward", "metrics.tally", "rate.linear", "adam.step", "clock.tick", "total of"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("inspect prints %q, without %s", out, want)
+			}
 		}
 	}
 	if out := must(t, "inspect", "--inference", "--wgsl"); !strings.Contains(out, "const params = Params(") || strings.Contains(out, "backward") && strings.Contains(out, "adam") {

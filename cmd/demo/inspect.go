@@ -11,6 +11,7 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/data"
 )
 
 func inspectCommand() *cobra.Command {
@@ -47,17 +48,12 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 	if err != nil {
 		return err
 	}
-	p, err := compileStep(dev, model, batch, inference)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	steps, err := p.Steps()
+	list, err := steps(dev, model, batch, inference)
 	if err != nil {
 		return err
 	}
 	if wgsl {
-		for i, s := range steps {
+		for i, s := range list {
 			fmt.Fprintf(out, "// dispatch %d: %s, grid %v\n%s\n", i, s.Kernel, s.Groups, s.WGSL)
 		}
 		return nil
@@ -66,31 +62,32 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tkernel\tgrid\tworkgroup\tbytes\tflops\t")
 	var bytes, flops int64
-	for i, s := range steps {
+	for i, s := range list {
 		fmt.Fprintf(w, "%d\t%s\t%v\t%v\t%d\t%d\t\n", i, s.Kernel, s.Groups, s.Workgroup, s.Bytes, s.Flops)
 		bytes += s.Bytes
 		flops += s.Flops
 	}
-	fmt.Fprintf(w, "\ttotal of %d\t\t\t%d\t%d\t\n", len(steps), bytes, flops)
+	fmt.Fprintf(w, "\ttotal of %d\t\t\t%d\t%d\t\n", len(list), bytes, flops)
 	return w.Flush()
 }
 
-// compileStep compiles what training or prediction does with one batch.
-func compileStep(dev *compute.Device, model layers.Layer, batch int, inference bool) (*compute.Program, error) {
-	t := compute.NewTape(dev)
-	x := t.Input("x", compute.F32, batch, 1, 28, 28)
+// steps lists what training, as demo train does it on the built-in digits, or
+// prediction does with one batch.
+func steps(dev *compute.Device, model layers.Layer, batch int, inference bool) ([]compute.Step, error) {
 	if inference {
-		t.Keep(model.Forward(t, x))
-		return t.Compile()
+		t := compute.NewTape(dev)
+		t.Keep(model.Forward(t, t.Input("x", compute.F32, batch, 1, 28, 28)))
+		p, err := t.Compile()
+		if err != nil {
+			return nil, err
+		}
+		defer p.Close()
+		return p.Steps()
 	}
-	t.Training, t.Clock = true, compute.NewParamU32("clock", 2)
-	loss := layers.SoftmaxCrossEntropy{}.Loss(t, model.Forward(t, x), t.Input("labels", compute.U32, batch))
-	t.Keep(loss)
-	t.Backward(loss)
-	s := &train.State{Rate: compute.NewParam("rate", 1)}
-	for name, p := range layers.Params(model) {
-		s.Names, s.Params = append(s.Names, name), append(s.Params, p)
-	}
-	(&train.AdamW{}).Update(t, s)
-	return t.Compile()
+	images := max(20000, batch)
+	l := train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Schedule: train.Linear{}, Batch: batch}
+	return l.Steps(dev, &data.Set{
+		Name: "blank", Channels: 1, Height: 28, Width: 28, Classes: make([]string, 10),
+		Pixels: make([]byte, images*28*28), Labels: make([]byte, images),
+	})
 }
