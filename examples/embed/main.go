@@ -1,11 +1,11 @@
-// Embed carries weights that "demo train" wrote and classifies images: the session serves any number of goroutines.
+// Embed carries weights that "demo train" wrote and classifies images from many goroutines.
 package main
 
 import (
 	"context"
 	_ "embed"
 	"fmt"
-	"slices"
+	"sync"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/infer"
@@ -13,27 +13,27 @@ import (
 )
 
 //go:embed digits.safetensors
-var weights []byte
+var weights []byte // a checkpoint would do as well
 
 func open(dev *compute.Device) (*infer.Session, error) {
-	return infer.Open(dev, layers.Sequential{
-		layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+	return infer.Open(dev, layers.Sequential{layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
 		layers.NewConv2D(8, 32, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.NewLinear(512, 10),
 	}, weights, 1, 28, 28)
 }
 
 func main() {
 	dev, err := compute.Open(context.Background())
-	if err != nil {
-		fmt.Println(err)
+	if err != nil { // wraps compute.ErrNoAdapter where there is none
 		dev = compute.Reference()
 	}
-	defer dev.Close()
 	session, err := open(dev)
-	if err != nil {
+	if err != nil { // wraps infer.ErrWeights where the weights do not fit
 		panic(err)
 	}
-	defer session.Close()
-	probs, err := session.Predict(context.Background(), make([]float32, 28*28)) // from any goroutine
-	fmt.Println(dev, "- an empty image is most like", slices.Index(probs, slices.Max(probs)), err)
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() { fmt.Println(session.Predict(context.Background(), make([]float32, 28*28))) })
+	}
+	calls.Wait()
+	fmt.Println(dev, session.Close(), dev.Close())
 }
