@@ -55,8 +55,13 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 		if s.param != nil {
 			all[s], err = t.dev.param(s.param)
 		} else {
-			all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n+guard)
-			p.buffers[s] = all[s]
+			if all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n+guard); err == nil {
+				p.buffers[s] = all[s]
+			}
+		}
+		if err == nil && s.values != nil {
+			t.dev.up.Add(int64(len(s.values)) * 4)
+			err = t.dev.eng.write(all[s], asWords(s.values))
 		}
 		return err
 	}
@@ -67,15 +72,13 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	for _, d := range list {
 		for _, x := range d.Tensors {
 			if err := need(x.base); err != nil {
-				delete(p.buffers, x.base)
 				return fail(err)
 			}
 		}
 	}
 	for _, s := range t.slots {
-		if s.keep || s.input {
+		if s.keep || s.input && s.values == nil {
 			if err := need(s); err != nil {
-				delete(p.buffers, s)
 				return fail(err)
 			}
 		}

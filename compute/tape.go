@@ -50,6 +50,15 @@ func (t *Tape) Input(name string, dtype DType, shape ...int) *Tensor {
 	return t.add(&slot{name: name, dtype: dtype, input: true}, shape)
 }
 
+// Constant returns a tensor of the values, which the program owns. It panics where
+// they do not fill the shape.
+func (t *Tape) Constant(name string, values []float32, shape ...int) *Tensor {
+	if len(values) != Elements(shape) {
+		panic(fmt.Sprintf("compute: Constant %s: %d values, want %d for shape %v", name, len(values), Elements(shape), shape))
+	}
+	return t.add(&slot{name: name, input: true, values: slices.Clone(values)}, shape)
+}
+
 // Param returns the tensor that holds p on the tape's device, the same one on
 // every call. It panics where p's length and shape differ.
 func (t *Tape) Param(p *Param) *Tensor {

@@ -100,10 +100,11 @@ type slot struct {
 	name   string
 	n      int
 	dtype  DType
-	param  *Param // nil for what belongs to the program
-	input  bool   // written by the host
-	zeroed bool   // starts every run at zero
-	keep   bool   // may be read back
+	param  *Param    // nil for what belongs to the program
+	input  bool      // written by the host
+	values []float32 // of a constant, written when the program is compiled
+	zeroed bool      // starts every run at zero
+	keep   bool      // may be read back
 	first  *Tensor
 	grad   *slot
 }

@@ -30,9 +30,11 @@ func (d Deviation) String() string {
 // out, and runs it once, dispatch by dispatch. Before each one it reads the
 // tensors back, runs the kernel's definition on them, and judges what the
 // device wrote by the kernel's error model. Everything the program owns, but for
-// its inputs, starts as NaN. Behind each tensor stand some elements of a number of
-// its own: what is read there shows, and what is written there is not legal. It returns the worst element of each tensor written. Inputs are set by
-// the callback, which gets the program.
+// its inputs, starts as NaN, which must be gone after the last dispatch that writes
+// the tensor. Behind each tensor stand some elements of a number of its own: what is
+// read there shows, and what is written there is not legal. It returns the worst
+// element of each tensor written. Inputs are set by the callback, which gets the
+// program.
 func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, without ...Pass) ([]Deviation, error) {
 	p, err := t.compile(guard, without)
 	if err != nil {
@@ -45,6 +47,8 @@ func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, withou
 			switch {
 			case i >= s.n:
 				words[i] = s.behind()
+			case s.values != nil:
+				words[i] = math.Float32bits(s.values[i])
 			case !s.input:
 				words[i] = math.Float32bits(float32(math.NaN()))
 			}
@@ -104,7 +108,7 @@ func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 		if !r.Written[j] {
 			continue
 		}
-		dev := judge(got[j], r.Want[j], bounds[j])
+		dev := judge(got[j], r.Want[j], bounds[j], p.written(d.Tensors[j].base, i+1))
 		if i := slices.IndexFunc(behind[j], func(word uint32) bool { return word != d.Tensors[j].base.behind() }); i >= 0 {
 			dev = Deviation{Index: len(got[j]) + i, Got: float64(math.Float32frombits(behind[j][i])), Want: math.NaN()}
 		}
@@ -115,23 +119,35 @@ func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 	return found, nil
 }
 
+// written reports whether a dispatch from the one at first on writes to s.
+func (p *Program) written(s *slot, first int) bool {
+	return slices.ContainsFunc(p.list[first:], func(d Dispatch) bool {
+		for j, x := range d.Tensors {
+			if x.base == s && d.writes(j) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // judge finds the worst element: the one that is furthest off in parts of its
-// bound.
-func judge(got, want, bound []float64) Deviation {
+// bound. NaN is legal only where a part of the tensor is left to a later dispatch.
+func judge(got, want, bound []float64, part bool) Deviation {
 	worst := Deviation{Legal: true}
 	most := -1.0
 	for i := range got {
 		off, limit := math.Abs(got[i]-want[i]), bound[i]+math.Abs(want[i])*0x1p-50
-		part := off / limit
+		share := off / limit
 		switch {
-		case got[i] == want[i] || math.IsNaN(got[i]) && math.IsNaN(want[i]):
-			part = 0
+		case got[i] == want[i] || part && math.IsNaN(got[i]) && math.IsNaN(want[i]):
+			share = 0
 		case math.IsNaN(off) || math.IsNaN(limit) || limit == 0:
-			part = math.Inf(1)
+			share = math.Inf(1)
 		}
-		if part > most {
-			most = part
-			worst = Deviation{Index: i, Got: got[i], Want: want[i], Bound: limit, Legal: part <= 1}
+		if share > most {
+			most = share
+			worst = Deviation{Index: i, Got: got[i], Want: want[i], Bound: limit, Legal: share <= 1}
 		}
 	}
 	return worst

@@ -18,16 +18,14 @@ type BCEWithLogits struct {
 // shapes, also of PosWeight.
 func (l BCEWithLogits) Loss(t *compute.Tape, y, target *compute.Tensor) *compute.Tensor {
 	pair := pairParams(t, "BCEWithLogits", y, target)
-	weight := compute.NewParam("positive weights", max(len(l.PosWeight), 1))
-	weight.Frozen = true
-	weight.Data[0] = 1
+	weight := []float32{1}
 	if l.PosWeight != nil {
 		if len(y.Shape()) == 0 || len(l.PosWeight) != y.Dim(-1) {
 			panic(fmt.Sprintf("layers: BCEWithLogits: %d positive weights for %v, want one for each of the last dimension", len(l.PosWeight), y))
 		}
-		copy(weight.Data, l.PosWeight)
+		weight = l.PosWeight
 	}
-	p, w := bceParams{pair.N, pair.Chunk, uint32(weight.Len())}, t.Param(weight)
+	p, w := bceParams{pair.N, pair.Chunk, uint32(len(weight))}, t.Constant("positive weights", weight, len(weight))
 	return meanLoss(t, y, p.chunk(), func(part *compute.Tensor) {
 		bceForward.Run(p, y, target, w, part)
 	}, func(dloss *compute.Tensor) {

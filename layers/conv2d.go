@@ -25,10 +25,11 @@ type Conv2D struct {
 func NewConv2D(in, out, kernel int) *Conv2D { return NewConv2DGroups(in, out, kernel, kernel, 1) }
 
 // NewConv2DGroups returns a convolution with a kernel of height by width whose
-// channels are split into groups. It panics unless groups divides in and out.
+// channels are split into groups. It panics unless all are 1 or more and groups
+// divides in and out.
 func NewConv2DGroups(in, out, height, width, groups int) *Conv2D {
-	if groups < 1 || in%groups != 0 || out%groups != 0 || height < 1 || width < 1 {
-		panic(fmt.Sprintf("layers: NewConv2D: %d to %d channels in %d groups, kernel %dx%d", in, out, groups, height, width))
+	if in < 1 || out < 1 || groups < 1 || in%groups != 0 || out%groups != 0 || height < 1 || width < 1 {
+		panic(fmt.Sprintf("layers: NewConv2D: %d to %d channels in %d groups, kernel %dx%d, want 1 or more of each, and groups that divide both", in, out, groups, height, width))
 	}
 	init := Uniform(1 / math.Sqrt(float64(in/groups*height*width)))
 	return &Conv2D{

@@ -45,7 +45,8 @@ func TestConv2DPanics(t *testing.T) {
 	x := tape.Input("x", compute.F32, 2, 3, 4, 5)
 	panics(t, "layers: Conv2D: input shape [2 3 4 5], want (n, 2, h, w)", func() { NewConv2D(2, 3, 3).Forward(tape, x) })
 	panics(t, "layers: Conv2D: input shape [2 3 4 5], want an image that holds a kernel of 5x5, padding 0, dilation 1", func() { NewConv2D(3, 3, 5).Forward(tape, x) })
-	panics(t, "layers: NewConv2D: 3 to 4 channels in 2 groups, kernel 1x1", func() { NewConv2DGroups(3, 4, 1, 1, 2) })
+	panics(t, "layers: NewConv2D: 3 to 4 channels in 2 groups, kernel 1x1, want 1 or more of each, and groups that divide both", func() { NewConv2DGroups(3, 4, 1, 1, 2) })
+	panics(t, "layers: NewConv2D: 0 to 4 channels in 1 groups, kernel 3x3, want 1 or more of each, and groups that divide both", func() { NewConv2D(0, 4, 3) })
 }
 
 // TestConv2DBatches wants the same bits for an image in batches of any size.

@@ -28,11 +28,11 @@ func NewConvTranspose2D(in, out, kernel int) *ConvTranspose2D {
 }
 
 // NewConvTranspose2DGroups returns a transposed convolution with a kernel of
-// height by width whose channels are split into groups. It panics unless groups
+// height by width whose channels are split into groups. It panics unless all are 1 or more and groups
 // divides in and out.
 func NewConvTranspose2DGroups(in, out, height, width, groups int) *ConvTranspose2D {
-	if groups < 1 || in%groups != 0 || out%groups != 0 || height < 1 || width < 1 {
-		panic(fmt.Sprintf("layers: NewConvTranspose2D: %d to %d channels in %d groups, kernel %dx%d", in, out, groups, height, width))
+	if in < 1 || out < 1 || groups < 1 || in%groups != 0 || out%groups != 0 || height < 1 || width < 1 {
+		panic(fmt.Sprintf("layers: NewConvTranspose2D: %d to %d channels in %d groups, kernel %dx%d, want 1 or more of each, and groups that divide both", in, out, groups, height, width))
 	}
 	// PyTorch takes the fan in from dimension 1, which here is out/groups.
 	init := Uniform(1 / math.Sqrt(float64(out/groups*height*width)))

@@ -38,7 +38,8 @@ func TestConvTranspose2DPanics(t *testing.T) {
 	tape := compute.NewTape(compute.Reference())
 	x := tape.Input("x", compute.F32, 2, 3, 4, 5)
 	panics(t, "layers: ConvTranspose2D: input shape [2 3 4 5], want (n, 2, h, w)", func() { NewConvTranspose2D(2, 3, 3).Forward(tape, x) })
-	panics(t, "layers: NewConvTranspose2D: 3 to 4 channels in 2 groups, kernel 1x1", func() { NewConvTranspose2DGroups(3, 4, 1, 1, 2) })
+	panics(t, "layers: NewConvTranspose2D: 3 to 4 channels in 2 groups, kernel 1x1, want 1 or more of each, and groups that divide both", func() { NewConvTranspose2DGroups(3, 4, 1, 1, 2) })
+	panics(t, "layers: NewConvTranspose2D: 0 to 4 channels in 1 groups, kernel 3x3, want 1 or more of each, and groups that divide both", func() { NewConvTranspose2D(0, 4, 3) })
 	l := NewConvTranspose2D(3, 2, 3)
 	l.OutputPadding = 1
 	panics(t, "layers: ConvTranspose2D: padding 0, output padding 1, want output padding less than stride 1 or dilation 1", func() { l.Forward(tape, x) })

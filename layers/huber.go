@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -12,7 +13,8 @@ type Huber struct {
 	Delta float64 // default 1
 }
 
-// Loss takes y and target of one shape, not empty.
+// Loss takes y and target of one shape, not empty. It panics on another shape and
+// where Delta is negative.
 func (l Huber) Loss(t *compute.Tape, y, target *compute.Tensor) *compute.Tensor {
 	return huber(t, "Huber", y, target, or(l.Delta, 1), 1)
 }
@@ -23,12 +25,16 @@ type SmoothL1 struct {
 	Beta float64 // default 1
 }
 
-// Loss takes y and target of one shape, not empty.
+// Loss takes y and target of one shape, not empty. It panics on another shape and
+// where Beta is negative.
 func (l SmoothL1) Loss(t *compute.Tape, y, target *compute.Tensor) *compute.Tensor {
 	return huber(t, "SmoothL1", y, target, or(l.Beta, 1), 1/or(l.Beta, 1))
 }
 
 func huber(t *compute.Tape, loss string, y, target *compute.Tensor, delta, scale float64) *compute.Tensor {
+	if !(delta > 0) {
+		panic(fmt.Sprintf("layers: %s: %v, want a positive number", loss, delta))
+	}
 	p := huberParams{pairParams(t, loss, y, target).N, pairParams(t, loss, y, target).Chunk, float32(delta), float32(scale)}
 	return meanLoss(t, y, p.chunk(), func(part *compute.Tensor) {
 		huberForward.Run(p, y, target, part)

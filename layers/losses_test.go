@@ -81,6 +81,11 @@ func TestLossPanics(t *testing.T) {
 		panics(t, "layers: "+name+": x f32[2 3] and target labels u32[2 3], want one shape of f32, not empty", func() { l.Loss(tape, x, labels) })
 	}
 	panics(t, "layers: BCEWithLogits: 2 positive weights for x f32[2 3], want one for each of the last dimension", func() { BCEWithLogits{PosWeight: []float32{1, 2}}.Loss(tape, x, x) })
+	panics(t, "layers: Huber: -1, want a positive number", func() { Huber{Delta: -1}.Loss(tape, x, x) })
+	panics(t, "layers: SmoothL1: NaN, want a positive number", func() { SmoothL1{Beta: math.NaN()}.Loss(tape, x, x) })
+	rows := tape.Input("rows", compute.U32, 2)
+	panics(t, "layers: SoftmaxCrossEntropy: label smoothing 1.5, want 0 to 1", func() { SoftmaxCrossEntropy{LabelSmoothing: 1.5}.Loss(tape, x, rows) })
+	panics(t, "layers: SoftmaxCrossEntropy: 2 class weights, want 3", func() { SoftmaxCrossEntropy{Weights: []float32{1, 2}}.Loss(tape, x, rows) })
 }
 
 func TestL1WhereEqual(t *testing.T) {

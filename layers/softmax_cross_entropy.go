@@ -18,27 +18,27 @@ type SoftmaxCrossEntropy struct {
 }
 
 // Loss takes logits (rows, classes) and u32 labels (rows); a label beyond the
-// classes counts as the last one.
+// classes counts as the last one. It panics on another shape, also of Weights, and
+// where LabelSmoothing is out of range.
 func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *compute.Tensor {
 	want(len(y.Shape()) == 2 && y.Dim(1) > 0 && target.Len() == y.Dim(0), "SoftmaxCrossEntropy", y, "(rows, classes) for %d labels", target.Len())
 	rows, classes := y.Dim(0), y.Dim(1)
-	w := compute.NewParam("class weights", classes)
-	w.Frozen = true
-	for i := range w.Data {
-		w.Data[i] = 1
+	w := l.Weights
+	if w == nil {
+		w = slices.Repeat([]float32{1}, classes)
 	}
-	if l.Weights != nil {
-		if len(l.Weights) != classes {
-			panic(fmt.Sprintf("layers: SoftmaxCrossEntropy: %d class weights, want %d", len(l.Weights), classes))
-		}
-		copy(w.Data, l.Weights)
+	if len(w) != classes {
+		panic(fmt.Sprintf("layers: SoftmaxCrossEntropy: %d class weights, want %d", len(w), classes))
+	}
+	if !(l.LabelSmoothing >= 0 && l.LabelSmoothing <= 1) {
+		panic(fmt.Sprintf("layers: SoftmaxCrossEntropy: label smoothing %v, want 0 to 1", l.LabelSmoothing))
 	}
 	length := int(math.Ceil(math.Sqrt(float64(rows))))
 	p := crossEntropyParams{
 		Rows: uint32(rows), Classes: uint32(classes), Length: uint32(length), Parts: uint32((rows + length - 1) / length),
 		Smoothing: l.LabelSmoothing, Rest: 1 - l.LabelSmoothing,
 	}
-	weights := t.Param(w)
+	weights := t.Constant("class weights", w, classes)
 	nll, share, lse := t.New(rows), t.New(rows), t.New(rows, 2)
 	part, loss, total := t.New(int(p.Parts), 2), t.New(1), t.New(1)
 	crossEntropyForward.Run(p, y, target, weights, nll, share, lse)

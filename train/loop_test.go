@@ -70,9 +70,19 @@ func devices(t *testing.T, f func(t *testing.T, dev *compute.Device)) {
 	})
 }
 
+// forget frees what a device holds of models.
+func forget(dev *compute.Device, models ...layers.Layer) {
+	for _, m := range models {
+		for _, p := range layers.Params(m) {
+			dev.Forget(p)
+		}
+	}
+}
+
 func TestLoopLearns(t *testing.T) {
 	devices(t, func(t *testing.T, dev *compute.Device) {
 		fit := Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 5e-3}, Batch: 20, Epochs: 3, Seed: 1}
+		defer forget(dev, fit.Model)
 		history, err := fit.Run(context.Background(), dev, stripes(600, 1), stripes(110, 2))
 		if err != nil {
 			t.Fatal(err)
@@ -106,6 +116,7 @@ func TestResume(t *testing.T) {
 		}
 		set, test := stripes(150, 3), stripes(40, 4)
 		whole := make()
+		defer forget(dev, whole.Model)
 		want, err := whole.Run(context.Background(), dev, set, test)
 		if err != nil {
 			t.Fatal(err)
@@ -124,6 +135,7 @@ func TestResume(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			forget(dev, broken.Model, again.Model)
 			if digest(again.Model) != digest(whole.Model) {
 				t.Errorf("cut at %d: weights differ from the unbroken run's", cut)
 			}
@@ -177,6 +189,7 @@ func TestDevicesAgree(t *testing.T) {
 	var losses [][]float64
 	devices(t, func(t *testing.T, dev *compute.Device) {
 		l := &Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{Momentum: 0.9}, Batch: 16, Epochs: 3, Seed: 4}
+		defer forget(dev, l.Model)
 		h, err := l.Run(context.Background(), dev, stripes(160, 1), stripes(40, 2))
 		if err != nil {
 			t.Fatal(err)
@@ -246,6 +259,7 @@ func TestDiverged(t *testing.T) {
 			Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 1e30}, Batch: 10, Epochs: 2,
 			Checkpoint: path, Interval: time.Nanosecond,
 		}
+		defer forget(dev, l.Model)
 		_, err := l.Run(context.Background(), dev, stripes(100, 1), stripes(20, 2))
 		if !errors.Is(err, ErrDiverged) {
 			t.Fatalf("got %v, want ErrDiverged", err)

@@ -33,14 +33,12 @@ func Open(t testing.TB) *compute.Device {
 }
 
 // NoLeaks fails the test where, at its end, the device holds more buffers than
-// at the call, parameters aside.
+// at the call, those of parameters among them.
 func NoLeaks(t testing.TB, dev *compute.Device) {
 	t.Helper()
 	count := func() (n int) {
 		for _, use := range dev.Ledger() {
-			if use.Owner != "parameters" {
-				n += use.Buffers
-			}
+			n += use.Buffers
 		}
 		return n
 	}

@@ -101,6 +101,7 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 		for name, without := range map[string][]compute.Pass{"gpu": nil, "gpu without passes": {compute.Prune, compute.Accumulate, compute.Specialise}} {
 			t.Run(name, func(t *testing.T) {
 				r := record(gpu, op, params, inputs)
+				defer gpu.Forget(r.tape.Clock)
 				found, err := r.tape.Verify(context.Background(), r.write, without...)
 				devicetest.Check(t, found, err)
 			})
@@ -188,8 +189,12 @@ func write(p *compute.Program, x *compute.Tensor, v []float64) error {
 	return p.Write(x, floats)
 }
 
-// checked is how many elements of each tensor are differentiated numerically.
-const checked = 48
+// checked is how many elements of each tensor are differentiated numerically, and
+// step how far they are moved.
+const (
+	checked = 48
+	step    = 1e-6
+)
 
 func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) {
 	ctx := context.Background()
@@ -204,17 +209,17 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 	if err := r.write(p); err != nil {
 		t.Fatal(err)
 	}
-	loss := func() float64 {
+	loss := func() (sum, size float64) {
 		if err := p.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		sum := 0.0
 		for i, y := range p.Get64(r.y) {
 			sum += y * r.values[r.dy][i]
+			size += math.Abs(y * r.values[r.dy][i])
 		}
-		return sum
+		return sum, size
 	}
-	loss()
+	_, size := loss()
 	for _, x := range append(slices.Clone(r.x), r.params...) {
 		if x.DType() != compute.F32 {
 			continue
@@ -224,17 +229,24 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 		}
 		got := p.Get64(r.tape.Grad(x))
 		at := p.Get64(x)
+		largest := 0.0
+		for _, v := range got {
+			largest = max(largest, math.Abs(v-seed))
+		}
+		// What the loss is rounded by, over the step, and the third derivative.
+		bound := size*0x1p-46/step + 1e-6*largest
 		stride := max(1, len(at)/checked)
 		for i := 0; i < len(at); i += stride {
 			want := fd.Derivative(func(v float64) float64 {
 				moved := slices.Clone(at)
 				moved[i] = v
 				p.Set64(x, moved)
-				return loss()
-			}, at[i], &fd.Settings{Formula: fd.Central, Step: 1e-6})
+				sum, _ := loss()
+				return sum
+			}, at[i], &fd.Settings{Formula: fd.Central, Step: step})
 			p.Set64(x, at)
-			if off := math.Abs(got[i] - seed - want); !(off <= 1e-5+1e-3*math.Abs(want)) {
-				t.Errorf("gradient of %v [%d]: got %v, want %v by central differences", x, i, got[i]-seed, want)
+			if off := math.Abs(got[i] - seed - want); !(off <= bound) {
+				t.Errorf("gradient of %v [%d]: got %v, want %v within %.3g by central differences", x, i, got[i]-seed, want, bound)
 			}
 		}
 	}
@@ -243,6 +255,7 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 func twice(t *testing.T, dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) {
 	ctx := context.Background()
 	r := record(dev, op, params, inputs)
+	defer dev.Forget(r.tape.Clock)
 	p, err := r.tape.Compile()
 	if err != nil {
 		t.Fatal(err)
