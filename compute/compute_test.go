@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,6 +51,11 @@ fn behind(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 // invocations: n
 @compute @workgroup_size(block)
+fn half(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x < params.n / 2u { y[id.x] = x[id.x]; }
+}
+// invocations: n
+@compute @workgroup_size(block)
 fn broken(@builtin(global_invocation_id) id: vec3<u32>) {
     y[id.x] = x[id.x] + nonsense;
 }
@@ -85,6 +91,7 @@ var (
 		copy(b[1], b[0][1:])
 		b[1][len(b[1])-1] = b[0][len(b[0])-1]
 	}, compute.Exact)
+	half   = compute.NewKernelFS(files, "add.half", func(_ addParams, b [][]float64) { copy(b[1], b[0][:len(b[0])/2]) }, compute.Exact)
 	broken = compute.NewKernelFS(files, "add.broken", copyDefine, compute.Exact)
 	cube   = compute.NewKernelFS(files, "add.cube", copyDefine, compute.Exact)
 	wide   = compute.NewKernelFS(files, "add.wide", copyDefine, compute.Exact)
@@ -202,12 +209,16 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 `)}}, "copy.forward", func(_ copyParams, b [][]float64) { copy(b[1], b[0]) }, compute.Exact)
 
 // TestVerify finds the kernels whose result is off by a part in a thousand, that
-// write behind their tensor, and that use what stands there.
+// write behind their tensor, that use what stands there, and that leave a part of
+// their tensor out.
 func TestVerify(t *testing.T) {
 	dev := devicetest.Open(t)
-	for k, worst := range map[*compute.Kernel]int{add: -1, wrong: 0, beyond: 70, behind: 69} {
+	for k, worst := range map[*compute.Kernel]int{add: -1, wrong: 0, beyond: 70, behind: 69, half: 35} {
 		tape := compute.NewTape(dev)
-		x, y := tape.Input("x", compute.F32, 70), tape.Zeros(70)
+		x, y := tape.Input("x", compute.F32, 70), tape.New(70)
+		if k == add {
+			y = tape.Zeros(70)
+		}
 		k.Run(addParams{70, 0.5, -1}, x, y)
 		tape.Keep(y)
 		found, err := tape.Verify(ctx, func(p *compute.Program) error { return p.Write(x, ramp(70)) })
@@ -302,6 +313,7 @@ func TestPanics(t *testing.T) {
 		"has no gradient":                  func() { tape.Grad(tape.NewU32(1)) },
 		"has 2 elements, want 3 for shape": func() { tape.Param(&compute.Param{Name: "p", Shape: []int{3}, Data: make([]float32, 2)}) },
 		"the tape has no Clock":            func() { tape.Random() },
+		"2 values, want 6 for":             func() { tape.Constant("c", []float32{1, 2}, 2, 3) },
 		"shape [2 -1] has a negative":      func() { tape.New(2, -1) },
 		"shader add has no entry point":    func() { compute.NewKernelFS(files, "add.none", addDefine, compute.Exact) },
 		"want a struct of the fields":      func() { compute.NewKernelFS(files, "add.forward", func(int, [][]float64) {}, compute.Exact) },
@@ -316,6 +328,41 @@ func TestPanics(t *testing.T) {
 			f()
 		}()
 	}
+}
+
+// TestConstant wants a program to own its constants, and nothing to be left of them.
+func TestConstant(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		before := len(dev.Ledger())
+		tape := compute.NewTape(dev)
+		values := ramp(5)
+		c, y := tape.Constant("c", values, 5), tape.Zeros(5)
+		run(c, y, 1)
+		tape.Keep(y)
+		values[0] = 100 // the tape has its own
+		p, err := tape.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]float32, 5)
+		for range 2 {
+			if err := errors.Join(p.Run(ctx), p.Read(ctx, y, got)); err != nil {
+				t.Fatal(err)
+			}
+			if want := []float32{2.5, 1.5, 0.5, -0.5, -1.5}; !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		}
+		p.Close()
+		if after := len(dev.Ledger()); after != before {
+			t.Errorf("a closed program left %+v", dev.Ledger())
+		}
+		found, err := tape.Verify(ctx, nil)
+		if dev.IsReference() {
+			return
+		}
+		devicetest.Check(t, found, err)
+	})
 }
 
 // TestParams uploads once, shares between programs, and comes back.

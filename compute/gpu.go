@@ -333,16 +333,22 @@ func (r *gpuRunner) measure(ctx context.Context) error {
 		}
 	}
 	r.measured++
-	r.cuts = r.cuts[:0]
-	for i, t := range r.cost {
-		if n := len(r.cuts); n == 0 || r.cuts[n-1].cost+t > longSubmission {
-			r.cuts = append(r.cuts, cut{})
+	r.cuts = split(r.cost)
+	return nil
+}
+
+// split puts as many dispatches, of the given times, in a submission as take no
+// longer than longSubmission together.
+func split(cost []time.Duration) (cuts []cut) {
+	for i, t := range cost {
+		if n := len(cuts); n == 0 || cuts[n-1].cost+t > longSubmission {
+			cuts = append(cuts, cut{})
 		}
-		c := &r.cuts[len(r.cuts)-1]
+		c := &cuts[len(cuts)-1]
 		c.last = i + 1
 		c.cost += t
 	}
-	return nil
+	return cuts
 }
 
 func (r *gpuRunner) submitAndWait(first, last int) error {
