@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -142,7 +143,15 @@ func fromNotes(path string, n map[string]string) (*described, error) {
 		}
 		*to = v
 	}
-	var err error
+	// A model is larger than an image: a small file that speaks of large ones is
+	// refused before memory is asked for.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.classes) > 256 || 4*int64(d.channels)*int64(d.height)*int64(d.width) > info.Size() {
+		return nil, fmt.Errorf("checkpoint %s: %d bytes cannot hold a model for %d channels of %dx%d and %d classes", path, info.Size(), d.channels, d.height, d.width, len(d.classes))
+	}
 	d.Layer, err = build(d.name, d.channels, d.height, d.width, len(d.classes))
 	return d, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"image"
+	"image/color"
 	"image/png"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/safetensors"
 	"github.com/pumice-ml/pumice/shaders"
 	"github.com/pumice-ml/pumice/train"
 )
@@ -200,7 +202,7 @@ func TestEvalFindsData(t *testing.T) {
 	if out := must(t, "eval", "--out", run); !strings.Contains(out, "stripes test, 20 images") {
 		t.Errorf("eval prints %q", out)
 	}
-	if out := must(t, "predict", "--index", "19", "--out", run); !strings.Contains(out, "stripes") || !strings.Contains(out, "the label is 9") {
+	if out := must(t, "predict", "--index", "19", "--out", run); !strings.Contains(out, "stripes") || !strings.Contains(out, "labelled 9") {
 		t.Errorf("predict prints %q", out)
 	}
 	if out := must(t, "eval", "--data", "builtin", "--images", "300", "--out", run); !strings.Contains(out, "60 images") {
@@ -224,8 +226,22 @@ func TestPredictImage(t *testing.T) {
 	}
 	path := filepath.Join(dir, "one.png")
 	write(t, path, b.Bytes())
-	if out := must(t, "predict", path, "--out", dir); !strings.Contains(out, "inverted") || !strings.Contains(out, "this is ") {
+	out := must(t, "predict", path, "--out", dir)
+	if !strings.Contains(out, "inverted") || !strings.Contains(out, "this is ") {
 		t.Errorf("predict prints %q", out)
+	}
+	// The same stroke, black on nothing.
+	drawing := image.NewNRGBA(img.Rect)
+	for y := 8; y < 32; y++ {
+		drawing.SetNRGBA(25, y, color.NRGBA{0, 0, 0, 255})
+	}
+	b.Reset()
+	if err := png.Encode(&b, drawing); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, b.Bytes())
+	if got := must(t, "predict", path, "--out", dir); strings.Split(got, " (")[0] != strings.Split(out, " (")[0] || !strings.Contains(got, "inverted") {
+		t.Errorf("on nothing: predict prints %q, on paper %q", got, out)
 	}
 }
 
@@ -266,37 +282,58 @@ func TestBadInput(t *testing.T) {
 	fit := func(data string) []string {
 		return []string{"train", "--data", data, "--out", filepath.Join(dir, "other")}
 	}
+	blank := filepath.Join(dir, "blank.png")
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewNRGBA(image.Rect(0, 0, 30, 30))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, blank, b.Bytes())
+	f, err := safetensors.Decode(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Metadata["note.height"], f.Metadata["note.width"] = "4096", "4096"
+	f.Seal()
+	huge := filepath.Join(dir, "huge.safetensors")
+	if err := safetensors.WriteFile(huge, f); err != nil {
+		t.Fatal(err)
+	}
 	classes := idx("classes", two, []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 9})
 	write(t, filepath.Join(classes, "classes.txt"), []byte("a\nb\n"))
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"truncated IDX":       {fit(idx("truncated", two[:700], labels)), "train-images-idx3-ubyte"},
-		"wrong magic":         {fit(idx("magic", append([]byte{7}, two[1:]...), labels)), "train-images-idx3-ubyte"},
-		"label out of range":  {fit(classes), "9"},
-		"folder without data": {fit(run), "images"},
-		"other model":         {[]string{"train", "--images", "300", "--epochs", "2", "--model", "cnn", "--out", run, "--resume"}, "mlp"},
-		"damaged checkpoint":  {[]string{"eval", "--checkpoint", filepath.Join(dir, "damaged.safetensors")}, "damaged.safetensors"},
-		"cut checkpoint":      {[]string{"eval", "--checkpoint", filepath.Join(dir, "short.safetensors")}, "short.safetensors"},
-		"no checkpoint":       {[]string{"eval", "--out", dir}, checkpointName},
-		"no image":            {[]string{"predict", filepath.Join(dir, "text.png"), "--out", run}, "text.png is no PNG or JPEG"},
-		"index too large":     {[]string{"predict", "--images", "300", "--index", "60", "--out", run}, "images 0 to 59"},
-		"no such device":      {[]string{"train", "--device", "quantum", "--out", filepath.Join(dir, "other")}, `no adapter matches "quantum"`},
-		"file as folder":      {[]string{"train", "--images", "300", "--out", filepath.Join(dir, "file")}, "cannot make the folder"},
-		"nothing to resume":   {[]string{"train", "--images", "300", "--out", filepath.Join(dir, "new"), "--resume"}, "no checkpoint to go on from"},
-		"batch too large":     {[]string{"train", "--images", "50", "--batch", "51", "--out", filepath.Join(dir, "other")}, "batch of 51"},
-		"unknown model":       {[]string{"train", "--images", "50", "--model", "rnn", "--out", filepath.Join(dir, "other")}, `"rnn", want mlp or cnn`},
-		"unknown optimizer":   {[]string{"train", "--optimizer", "lion"}, `"lion"`},
-		"unknown command":     {[]string{"fly"}, "fly"},
-		"no batch":            {[]string{"train", "--batch", "0", "--out", run}, "--batch 0, want 1 or more"},
-		"negative batch":      {[]string{"train", "--batch", "-3", "--out", run}, "--batch -3"},
-		"unknown schedule":    {[]string{"train", "--schedule", "cosine", "--out", run}, `"cosine", want linear or constant`},
-		"no epochs":           {[]string{"train", "--epochs", "0", "--out", run}, "--epochs 0"},
-		"no rate":             {[]string{"train", "--lr", "0", "--out", run}, "--lr 0, want a positive number"},
-		"rate is no number":   {[]string{"train", "--lr", "NaN", "--out", run}, "--lr NaN"},
-		"negative images":     {[]string{"train", "--images", "-1", "--out", run}, "--images -1"},
-		"failed start":        {[]string{"train", "--images", "50", "--batch", "51", "--out", run}, "batch of 51"},
+		"truncated IDX":        {fit(idx("truncated", two[:700], labels)), "train-images-idx3-ubyte"},
+		"wrong magic":          {fit(idx("magic", append([]byte{7}, two[1:]...), labels)), "train-images-idx3-ubyte"},
+		"label out of range":   {fit(classes), "9"},
+		"folder without data":  {fit(run), "images"},
+		"other model":          {[]string{"train", "--images", "300", "--epochs", "2", "--model", "cnn", "--out", run, "--resume"}, "mlp"},
+		"damaged checkpoint":   {[]string{"eval", "--checkpoint", filepath.Join(dir, "damaged.safetensors")}, "damaged.safetensors"},
+		"cut checkpoint":       {[]string{"eval", "--checkpoint", filepath.Join(dir, "short.safetensors")}, "short.safetensors"},
+		"no checkpoint":        {[]string{"eval", "--out", dir}, checkpointName},
+		"no image":             {[]string{"predict", filepath.Join(dir, "text.png"), "--out", run}, "text.png is no PNG or JPEG"},
+		"index too large":      {[]string{"predict", "--images", "300", "--index", "60", "--out", run}, "images 0 to 59"},
+		"negative index":       {[]string{"predict", "--images", "300", "--index", "-5", "--out", run}, "--index -5, the test set has images 0 to 59"},
+		"index and image":      {[]string{"predict", filepath.Join(dir, "text.png"), "--index", "1", "--out", run}, "not both"},
+		"empty image":          {[]string{"predict", blank, "--out", run}, "blank.png shows nothing"},
+		"resume other batches": {[]string{"train", "--images", "300", "--epochs", "1", "--batch", "30", "--model", "mlp", "--out", run, "--resume"}, "batch is 64"},
+		"huge model in notes":  {[]string{"eval", "--checkpoint", huge}, "cannot hold a model"},
+		"no such device":       {[]string{"train", "--device", "quantum", "--out", filepath.Join(dir, "other")}, `no adapter matches "quantum"`},
+		"file as folder":       {[]string{"train", "--images", "300", "--out", filepath.Join(dir, "file")}, "cannot make the folder"},
+		"nothing to resume":    {[]string{"train", "--images", "300", "--out", filepath.Join(dir, "new"), "--resume"}, "no checkpoint to go on from"},
+		"batch too large":      {[]string{"train", "--images", "50", "--batch", "51", "--out", filepath.Join(dir, "other")}, "batch of 51"},
+		"unknown model":        {[]string{"train", "--images", "50", "--model", "rnn", "--out", filepath.Join(dir, "other")}, `"rnn", want mlp or cnn`},
+		"unknown optimizer":    {[]string{"train", "--optimizer", "lion"}, `"lion"`},
+		"unknown command":      {[]string{"fly"}, "fly"},
+		"no batch":             {[]string{"train", "--batch", "0", "--out", run}, "--batch 0, want 1 or more"},
+		"negative batch":       {[]string{"train", "--batch", "-3", "--out", run}, "--batch -3"},
+		"unknown schedule":     {[]string{"train", "--schedule", "cosine", "--out", run}, `"cosine", want linear or constant`},
+		"no epochs":            {[]string{"train", "--epochs", "0", "--out", run}, "--epochs 0"},
+		"no rate":              {[]string{"train", "--lr", "0", "--out", run}, "--lr 0, want a positive number"},
+		"rate is no number":    {[]string{"train", "--lr", "NaN", "--out", run}, "--lr NaN"},
+		"negative images":      {[]string{"train", "--images", "-1", "--out", run}, "--images -1"},
+		"failed start":         {[]string{"train", "--images", "50", "--batch", "51", "--out", run}, "batch of 51"},
 	} {
 		out, err := demo(t, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

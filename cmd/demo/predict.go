@@ -25,12 +25,12 @@ func predictCommand() *cobra.Command {
 		Use:   "predict [IMAGE]",
 		Short: "Tell what an image shows, as probabilities",
 		Long: `Predict runs a checkpoint on a PNG or JPEG file, or on image number --index of
-the test set. A file is scaled to the model's size; a bright background is
-inverted, for the models learn bright strokes on black.`,
+the test set. A file is scaled to the model's size, on white where it is transparent;
+a bright background is inverted, for the models learn bright strokes on black.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (len(args) == 1) == (index >= 0) {
-				return fmt.Errorf("predict wants an image file or --index N")
+			if (len(args) == 1) == cmd.Flags().Changed("index") {
+				return fmt.Errorf("predict wants an image file or --index N, and not both")
 			}
 			file := ""
 			if len(args) == 1 {
@@ -73,14 +73,13 @@ func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file s
 		if err := m.fits(test); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "image: number %d of %s\n", index, test.Name)
-		if index >= test.Len() {
+		if index < 0 || index >= test.Len() {
 			return fmt.Errorf("--index %d, the test set has images 0 to %d", index, test.Len()-1)
 		}
+		fmt.Fprintf(out, "image: number %d of %s, labelled %s\n", index, test.Name, test.Classes[test.Labels[index]])
 		for _, b := range test.Image(index) {
 			pixels = append(pixels, float32(b)/255)
 		}
-		defer fmt.Fprintf(out, "the label is %s\n", test.Classes[test.Labels[index]])
 	}
 	dev, why, err := c.open(ctx)
 	if err != nil {
@@ -147,8 +146,13 @@ func readImage(path string, height, width int) (pixels []float32, inverted bool,
 	if err != nil {
 		return nil, false, fmt.Errorf("predict: %s: damaged %s image: %w", path, kind, err)
 	}
+	// What is transparent is taken for paper.
 	grey := image.NewGray(image.Rect(0, 0, width, height))
-	draw.CatmullRom.Scale(grey, grey.Bounds(), from, from.Bounds(), draw.Src, nil)
+	draw.Draw(grey, grey.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.CatmullRom.Scale(grey, grey.Bounds(), from, from.Bounds(), draw.Over, nil)
+	if slices.Min(grey.Pix) == slices.Max(grey.Pix) {
+		return nil, false, fmt.Errorf("predict: %s shows nothing: all of it is one grey", path)
+	}
 	sum := 0.0
 	for _, v := range grey.Pix {
 		pixels = append(pixels, float32(v)/255)
