@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall/js"
 )
 
@@ -82,7 +84,7 @@ func (a *Adapter) Info() Info {
 	}
 	info := Info{Name: text("device"), Vendor: text("vendor"), Architecture: text("architecture"), Driver: text("description"), Backend: "webgpu", Type: "unknown"}
 	if info.Name == "" {
-		info.Name = info.Vendor + " " + info.Architecture
+		info.Name = strings.TrimSpace(info.Vendor + " " + info.Architecture)
 	}
 	if v := i.Get("isFallbackAdapter"); v.Type() == js.TypeBoolean && v.Bool() || info.Architecture == "swiftshader" {
 		info.Type = "software"
@@ -153,7 +155,6 @@ type Device struct {
 	create sync.Mutex // error scopes belong to the device
 	mu     sync.Mutex
 	err    error
-	lost   js.Func
 }
 
 // Open opens a device with the limits and features, no more.
@@ -187,19 +188,38 @@ func (a *Adapter) Open(label string, limits Limits, want []string) (*Device, err
 		return nil, fmt.Errorf("webgpu: open: %w: %w", ErrInvalid, err)
 	}
 	d := &Device{v: v, limits: limits, replay: js.Global().Get("Function").New("device", "commands", "first", "last", replay)}
-	d.lost = js.FuncOf(func(_ js.Value, args []js.Value) any {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.err == nil {
-			d.err = fmt.Errorf("%w: %s: %s", ErrLost, args[0].Get("reason").String(), args[0].Get("message").String())
+	// Writes and submissions are not scoped: what is wrong with them comes here.
+	uncaptured := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		e, kind := args[0].Get("error"), ErrInvalid
+		if e.Get("constructor").Get("name").String() == "GPUOutOfMemoryError" {
+			kind = ErrOutOfMemory
 		}
+		d.fail(fmt.Errorf("%w: %s", kind, e.Get("message").String()))
 		return nil
 	})
-	v.Get("lost").Call("then", d.lost)
+	v.Call("addEventListener", "uncapturederror", uncaptured)
+	var lost js.Func
+	lost = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		d.fail(fmt.Errorf("%w: %s: %s", ErrLost, args[0].Get("reason").String(), args[0].Get("message").String()))
+		v.Call("removeEventListener", "uncapturederror", uncaptured)
+		uncaptured.Release()
+		lost.Release()
+		return nil
+	})
+	v.Get("lost").Call("then", lost)
 	return d, nil
 }
 
-// Err is the reason why the device is lost, or nil.
+// fail keeps the first error, which every later call returns.
+func (d *Device) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		d.err = err
+	}
+}
+
+// Err is the reason why the device is of no more use, or nil.
 func (d *Device) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -243,10 +263,20 @@ func (d *Device) scoped(f func() js.Value) (js.Value, error) {
 
 // Buffer is memory on the device. Its owner is who made it.
 type Buffer struct {
-	v     js.Value
-	label string
-	size  uint64
-	usage Usage
+	v        js.Value
+	label    string
+	size     uint64
+	usage    Usage
+	users    atomic.Int32 // the owner, bind groups and plans
+	released bool
+}
+
+// drop counts one user less; the last one frees the memory, once the work
+// submitted so far is done with it.
+func (b *Buffer) drop() {
+	if b.users.Add(-1) == 0 {
+		b.v.Call("destroy")
+	}
 }
 
 // NewBuffer makes a buffer of size bytes, all zero.
@@ -262,18 +292,25 @@ func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, err
 	if err != nil {
 		return nil, fmt.Errorf("webgpu: buffer %q of %d bytes: %w", label, size, err)
 	}
-	return &Buffer{v, label, size, usage}, nil
+	b := &Buffer{v: v, label: label, size: size, usage: usage}
+	b.users.Add(1)
+	return b, nil
 }
 
-// Release leaves the buffer to the browser: work that uses it may be pending.
-func (b *Buffer) Release() { b.v = js.Undefined() }
+// Release gives the buffer up; bind groups and plans that use it keep it.
+func (b *Buffer) Release() {
+	if !b.released {
+		b.released = true
+		b.drop()
+	}
+}
 
 // Write copies data into a buffer, after the work submitted so far.
 func (d *Device) Write(b *Buffer, offset uint64, data []byte) error {
 	if err := d.Err(); err != nil {
 		return err
 	}
-	if offset%4 != 0 || len(data)%4 != 0 || offset+uint64(len(data)) > b.size || b.usage == Staging || !b.v.Truthy() {
+	if offset%4 != 0 || len(data)%4 != 0 || offset+uint64(len(data)) > b.size || b.usage == Staging || b.released {
 		return fmt.Errorf("webgpu: write %d bytes at %d of buffer %q (%d bytes): %w", len(data), offset, b.label, b.size, ErrInvalid)
 	}
 	bytes := js.Global().Get("Uint8Array").New(len(data))
@@ -323,7 +360,10 @@ func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline
 func (p *Pipeline) Release() {}
 
 // BindGroup is the buffers that a dispatch binds. Its owner is who made it.
-type BindGroup struct{ v js.Value }
+type BindGroup struct {
+	v    js.Value
+	uses []*Buffer
+}
 
 // NewBindGroup binds buffers to a pipeline's slots, in order.
 func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*BindGroup, error) {
@@ -340,38 +380,62 @@ func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*Bi
 	if err != nil {
 		return nil, fmt.Errorf("webgpu: bind group %q: %w", label, err)
 	}
-	return &BindGroup{v}, nil
+	return &BindGroup{v, hold(buffers...)}, nil
 }
 
-// Release leaves the bind group to the browser.
-func (g *BindGroup) Release() {}
+// hold makes a bind group or a plan a user of the buffers.
+func hold(buffers ...*Buffer) []*Buffer {
+	for _, b := range buffers {
+		b.users.Add(1)
+	}
+	return slices.Clone(buffers)
+}
+
+func drop(buffers []*Buffer) {
+	for _, b := range buffers {
+		b.drop()
+	}
+}
+
+// Release gives the bind group up; plans that use it keep its buffers.
+func (g *BindGroup) Release() {
+	drop(g.uses)
+	g.uses = nil
+}
 
 // Plan is a list of commands as a JavaScript array. Its owner is who made it.
 type Plan struct {
-	v js.Value
-	n int
+	v    js.Value
+	n    int
+	uses []*Buffer
 }
 
 // NewPlan builds the array that Submit replays.
 func (d *Device) NewPlan(commands []Command) (*Plan, error) {
 	list := make([]any, len(commands))
+	var uses []*Buffer
 	for i, c := range commands {
 		if c.Pipeline != nil {
 			list[i] = map[string]any{"pipeline": c.Pipeline.v, "group": c.Bindings.v, "x": c.Groups[0], "y": c.Groups[1], "z": c.Groups[2]}
+			uses = append(uses, c.Bindings.uses...)
 			continue
 		}
 		if (c.SrcOffset|c.DstOffset|c.Size)%4 != 0 || c.SrcOffset+c.Size > c.Src.size || c.DstOffset+c.Size > c.Dst.size || c.Src == c.Dst {
 			return nil, fmt.Errorf("webgpu: plan: command %d copies %d bytes from %q to %q: %w", i, c.Size, c.Src.label, c.Dst.label, ErrInvalid)
 		}
+		uses = append(uses, c.Src, c.Dst)
 		list[i] = map[string]any{
 			"src": c.Src.v, "srcOffset": float64(c.SrcOffset), "dst": c.Dst.v, "dstOffset": float64(c.DstOffset), "size": float64(c.Size),
 		}
 	}
-	return &Plan{js.ValueOf(list), len(commands)}, nil
+	return &Plan{js.ValueOf(list), len(commands), hold(uses...)}, nil
 }
 
-// Release gives the array up.
-func (p *Plan) Release() { p.v, p.n = js.Undefined(), -1 }
+// Release gives the array up, and the buffers it uses.
+func (p *Plan) Release() {
+	drop(p.uses)
+	p.v, p.n, p.uses = js.Undefined(), -1, nil
+}
 
 // Submit sends commands first to last-1 by one call.
 func (d *Device) Submit(p *Plan, first, last int) error {
@@ -400,7 +464,7 @@ func (d *Device) Wait(ctx context.Context) error {
 
 // Read copies a staging buffer to dst when the work that fills it is done.
 func (d *Device) Read(ctx context.Context, b *Buffer, dst []byte) error {
-	if b.usage != Staging || uint64(len(dst)) > b.size || !b.v.Truthy() {
+	if b.usage != Staging || uint64(len(dst)) > b.size || b.released {
 		return fmt.Errorf("webgpu: read %d bytes of buffer %q (%d bytes): %w", len(dst), b.label, b.size, ErrInvalid)
 	}
 	if err := ctx.Err(); err != nil || len(dst) == 0 {
