@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -13,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/safetensors"
@@ -24,13 +25,7 @@ import (
 // TestMain runs the program itself where the test binary is started as one.
 func TestMain(m *testing.M) {
 	if args := os.Getenv("PUMICE_DEMO_ARGS"); args != "" {
-		cmd := root(os.Stdout)
-		cmd.SetArgs(strings.Split(args, " "))
-		if err := cmd.ExecuteContext(context.Background()); err != nil {
-			os.Stderr.WriteString(err.Error())
-			os.Exit(1)
-		}
-		os.Exit(0)
+		os.Exit(run(strings.Split(args, " ")))
 	}
 	os.Exit(m.Run())
 }
@@ -119,43 +114,66 @@ func TestTrainPlain(t *testing.T) {
 	}
 }
 
-// TestKill kills a training process and goes on from its checkpoint: the weights
-// must be those of an unbroken run.
-func TestKill(t *testing.T) {
+// child starts the program itself.
+func child(args ...string) *exec.Cmd {
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), "PUMICE_DEMO_ARGS="+strings.Join(args, " "))
+	return c
+}
+
+// TestStopped kills a training process, and interrupts another, and goes on from
+// their checkpoints: the weights must be those of an unbroken run.
+func TestStopped(t *testing.T) {
 	args := func(out string) []string {
 		return []string{"train", "--images", "1000", "--epochs", "4", "--out", out, "--json"}
 	}
 	whole := lines(t, must(t, args(t.TempDir())...))
-	dir := t.TempDir()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), "PUMICE_DEMO_ARGS="+strings.Join(args(dir), " "))
-	pipe, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	for name, stop := range map[string]struct {
+		signal os.Signal
+		status int
+		last   string
+	}{"killed": {os.Kill, -1, "epoch"}, "interrupted": {os.Interrupt, 130, "interrupted"}} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			c := child(args(dir)...)
+			pipe, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var event string
+			for s := bufio.NewScanner(pipe); s.Scan(); {
+				event = fmt.Sprint(lines(t, s.Text())[0]["event"])
+				if event == "epoch" {
+					if err := c.Process.Signal(stop.signal); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			_ = c.Wait() // its status is looked at
+			if got := c.ProcessState.ExitCode(); got != stop.status || event != stop.last {
+				t.Errorf("exit status %d after event %q, want %d after %q", got, event, stop.status, stop.last)
+			}
+			rest := lines(t, must(t, append(args(dir), "--resume")...))
+			last, want := rest[len(rest)-1], whole[len(whole)-1]
+			if last["weights_sha256"] != want["weights_sha256"] || last["test_accuracy"] != want["test_accuracy"] {
+				t.Errorf("resumed: %v\nunbroken: %v", last, want)
+			}
+			if len(rest) >= len(whole) {
+				t.Errorf("the resumed run printed %d events, want fewer than %d", len(rest), len(whole))
+			}
+		})
 	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	buf := make([]byte, 4096)
-	var seen strings.Builder
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(seen.String(), `"epoch"`) && time.Now().Before(deadline); {
-		n, err := pipe.Read(buf)
-		if err != nil {
-			t.Fatalf("the child ended before its first epoch: %v", err)
-		}
-		seen.Write(buf[:n])
-	}
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = child.Wait() // killed
-	rest := lines(t, must(t, append(args(dir), "--resume")...))
-	last, want := rest[len(rest)-1], whole[len(whole)-1]
-	if last["weights_sha256"] != want["weights_sha256"] || last["test_accuracy"] != want["test_accuracy"] {
-		t.Errorf("resumed: %v\nunbroken: %v", last, want)
-	}
-	if len(rest) >= len(whole) {
-		t.Errorf("the resumed run printed %d events, want fewer than %d", len(rest), len(whole))
+}
+
+// TestExitStatus wants 1 and a line that names what is wrong.
+func TestExitStatus(t *testing.T) {
+	c := child("train", "--device", "quantum")
+	out, err := c.CombinedOutput()
+	if c.ProcessState.ExitCode() != 1 || !strings.HasPrefix(string(out), "demo: ") || !strings.Contains(string(out), "quantum") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -392,6 +410,21 @@ func TestImports(t *testing.T) {
 		"infer":   "shaders compute compute/internal/webgpu safetensors layers",
 		"train":   "shaders compute compute/internal/webgpu safetensors layers train/data",
 	}
+	const binding = "compute/internal/webgpu"
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		pkg = strings.TrimPrefix(pkg, module)
+		for dep := range strings.FieldsSeq(imports) {
+			foreign := strings.HasSuffix(dep, "/wgpu") || strings.Contains(dep, "/wgpu/") || dep == "syscall/js"
+			if foreign && pkg != binding || dep == module+binding && pkg != "compute" {
+				t.Errorf("%s imports %s, which only the door may", pkg, dep)
+			}
+		}
+	}
 	for pkg, may := range allowed {
 		out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
 		if err != nil {
@@ -402,9 +435,6 @@ func TestImports(t *testing.T) {
 			ours, ok := strings.CutPrefix(dep, module)
 			if ok && ours != pkg && !strings.Contains(" "+may+" ", " "+ours+" ") {
 				t.Errorf("%s imports %s, want only %q", pkg, ours, may)
-			}
-			if strings.HasSuffix(dep, "/wgpu") && !strings.Contains(may, "webgpu") && pkg != "compute/internal/webgpu" {
-				t.Errorf("%s imports the binding %s", pkg, dep)
 			}
 		}
 	}

@@ -13,16 +13,24 @@ import (
 	"github.com/pumice-ml/pumice/train"
 )
 
-func main() {
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run runs a command line and returns the exit status: 1 for an error, 130 after
+// Ctrl-C, as shells have it.
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	err := root(os.Stdout).ExecuteContext(ctx)
+	cmd := root(os.Stdout)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
 	if err == nil {
-		return
+		return 0
 	}
-	if errors.Is(err, train.ErrInterrupted) {
-		os.Exit(130) // as shells have it after Ctrl-C; what to do next is said already
+	if !errors.Is(err, train.ErrInterrupted) { // then all is said already
+		fmt.Fprintln(os.Stderr, "demo:", err)
 	}
-	fmt.Fprintln(os.Stderr, "demo:", err)
-	os.Exit(1)
+	if errors.Is(err, context.Canceled) {
+		return 130
+	}
+	return 1
 }
