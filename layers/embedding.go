@@ -102,4 +102,18 @@ var embeddingBackward = compute.NewKernel("embedding.backward", func(p embedding
 			}
 		}
 	}
-}, compute.DotOf(func(p embeddingParams) int { return int(p.Length) }))
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	// A sum of as many terms as the row has positions, and of what was there.
+	p := r.Params.(embeddingParams)
+	bounds := r.Magnitudes()
+	for row, head := range r.In[0] {
+		terms := 0.0
+		for at := int(head); at < int(p.Length); at = int(r.In[1][at]) {
+			terms++
+		}
+		for j := row * int(p.Size); j < (row+1)*int(p.Size); j++ {
+			bounds[3][j] = compute.Gamma(terms)*bounds[3][j] + terms*tiny
+		}
+	}
+	return [][]float64{nil, nil, nil, bounds[3]}
+}))

@@ -60,7 +60,7 @@ var sumPartial = compute.NewKernel("sum.partial", func(p sumParams, b [][]float6
 	x, y := b[0], b[1]
 	clear(y)
 	p.each(func(j, c, at int) { y[j*p.chunks()+c] += x[at] })
-}, compute.Dot(sumChunk))
+}, compute.DotOf(func(p sumParams) int { return min(int(p.Chunk), p.terms()) }))
 
 var sumAdd = compute.NewKernel("sum.add", func(p sumParams, b [][]float64) {
 	x, z := b[0], b[1]

@@ -98,11 +98,17 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 		t.Run("gradients", func(t *testing.T) { gradients(t, op, params, inputs) })
 		gpu := devicetest.Open(t)
 		devicetest.NoLeaks(t, gpu)
-		for name, without := range map[string][]compute.Pass{"gpu": nil, "gpu without passes": {compute.Prune, compute.Accumulate, compute.Specialise}} {
+		for name, c := range map[string]struct {
+			without []compute.Pass
+			seed    float32
+		}{
+			"gpu": {nil, seed}, "gpu, gradients from nothing": {nil, 0},
+			"gpu without passes": {[]compute.Pass{compute.Prune, compute.Accumulate, compute.Specialise}, seed},
+		} {
 			t.Run(name, func(t *testing.T) {
-				r := record(gpu, op, params, inputs)
+				r := record(gpu, op, params, inputs, c.seed)
 				defer gpu.Forget(r.tape.Clock)
-				found, err := r.tape.Verify(context.Background(), r.write, without...)
+				found, err := r.tape.Verify(context.Background(), r.write, c.without...)
 				devicetest.Check(t, found, err)
 			})
 		}
@@ -134,7 +140,7 @@ type recording struct {
 // seed is what gradients start at, so that = in place of += shows.
 const seed = 0.625
 
-func record(dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) *recording {
+func record(dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input, seed float32) *recording {
 	tape := compute.NewTape(dev)
 	tape.Training = !inputs[0].Eval
 	tape.Clock = &compute.Param{Name: "clock", Shape: []int{2}, Ints: []uint32{3, 7}, Frozen: true}
@@ -156,7 +162,9 @@ func record(dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *
 	}
 	for _, x := range append(slices.Clone(r.x), r.params...) {
 		if x.DType() == compute.F32 {
-			tape.Seed(x, seed)
+			if seed != 0 { // otherwise the first addition is an assignment
+				tape.Seed(x, seed)
+			}
 			tape.Keep(tape.Grad(x))
 		}
 	}
@@ -200,7 +208,7 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 	ctx := context.Background()
 	dev := compute.Reference()
 	defer dev.Close()
-	r := record(dev, op, params, inputs)
+	r := record(dev, op, params, inputs, seed)
 	p, err := r.tape.Compile(compute.Prune)
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +262,7 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 
 func twice(t *testing.T, dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) {
 	ctx := context.Background()
-	r := record(dev, op, params, inputs)
+	r := record(dev, op, params, inputs, seed)
 	defer dev.Forget(r.tape.Clock)
 	p, err := r.tape.Compile()
 	if err != nil {
