@@ -24,10 +24,7 @@ func Example() {
 		layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
 		layers.Flatten{}, layers.NewLinear(8*12*12, 10),
 	}
-	fit := train.Loop{
-		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{LR: 3e-3},
-		Batch: 50, Epochs: 2,
-	}
+	fit := train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{LR: 3e-3}, Batch: 50, Epochs: 2}
 	history, err := fit.Run(ctx, dev, trainSet, testSet)
 	if err != nil {
 		log.Fatal(err)

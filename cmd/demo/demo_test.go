@@ -70,7 +70,7 @@ func TestTrainJSON(t *testing.T) {
 				t.Fatalf("events %v", all)
 			}
 			for i, keys := range map[int][]string{
-				0: {"device", "backend", "adapter_type", "parameters"},
+				0: {"device", "backend", "adapter_type", "why", "parameters"},
 				1: {"epoch", "loss", "train_accuracy", "test_accuracy", "seconds", "images_per_second"},
 				3: {"test_accuracy", "train_seconds", "checkpoint"},
 			} {

@@ -107,7 +107,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	show := o.reporter(out, dev, model, trainSet)
+	show := o.reporter(out, dev, why, model, trainSet)
 	loop := train.Loop{
 		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
 		Batch: o.batch, Epochs: o.epochs, Seed: o.seed,
@@ -182,12 +182,12 @@ func jsonLine(out io.Writer, v any) {
 }
 
 // reporter tells the user how a run goes.
-func (o *trainOptions) reporter(out io.Writer, dev *compute.Device, model layers.Layer, set *data.Set) *report {
+func (o *trainOptions) reporter(out io.Writer, dev *compute.Device, why string, model layers.Layer, set *data.Set) *report {
 	r := &report{out: out, json: o.json, images: set.Len() / o.batch * o.batch}
 	info := dev.Info()
 	if o.json {
 		jsonLine(out, map[string]any{
-			"event": "start", "device": info.Name, "backend": info.Backend, "adapter_type": info.Type, "parameters": layers.CountParams(model),
+			"event": "start", "device": info.Name, "backend": info.Backend, "adapter_type": info.Type, "why": why, "parameters": layers.CountParams(model),
 		})
 		return r
 	}
