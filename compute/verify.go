@@ -26,51 +26,160 @@ func (d Deviation) String() string {
 		d.Dispatch, d.Kernel, d.Params, d.Tensor, d.Index, d.Got, d.Want, math.Abs(d.Got-d.Want), d.Bound)
 }
 
-// Verify compiles the tape for its GPU device, with all passes but those left
-// out, and runs it once, dispatch by dispatch. Before each one it reads the
-// tensors back, runs the kernel's definition on them, and judges what the
-// device wrote by the kernel's error model. Everything the program owns, but for
-// its inputs, starts as NaN, which must be gone after the last dispatch that writes
-// the tensor. Behind each tensor stand some elements of a number of its own: what is
-// read there shows, and what is written there is not legal. It returns the worst
-// element of each tensor written. Inputs are set by the callback, which gets the
-// program.
-func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, without ...Pass) ([]Deviation, error) {
+// Judged is what one dispatch wrote to one tensor, beside what it should have
+// written. The arrays are the visitor's to read, not to keep.
+type Judged struct {
+	Dispatch int // index in the compiled program
+	Kernel   *Kernel
+	Params   any
+	Binding  string // the shader's name of the tensor
+	Tensor   *Tensor
+	In       [][]float64 // every tensor of the dispatch before it ran, by binding
+	Got      []float64
+	Want     []float64 // by the definition, in float64
+	Bound    []float64 // largest legal |Got - Want|
+	Partial  bool      // a later dispatch writes to the tensor as well, so NaN may be left
+	Beyond   int       // an element written behind the tensor's end, or -1
+}
+
+// Share is how much of what is legal element i is off by: 0 where it is as the
+// definition has it, at most 1 where it is legal, infinite where no number would do.
+func (j *Judged) Share(i int) float64 {
+	got, want := j.Got[i], j.Want[i]
+	if got == want || j.Partial && math.IsNaN(got) && math.IsNaN(want) {
+		return 0
+	}
+	// The definition's own rounding, in float64, is not the device's fault.
+	share := math.Abs(got-want) / (j.Bound[i] + math.Abs(want)*0x1p-50)
+	if math.IsNaN(share) {
+		return math.Inf(1)
+	}
+	return share
+}
+
+// worst is the element that is furthest off in parts of its bound.
+func (j *Judged) worst() Deviation {
+	d := Deviation{
+		Dispatch: j.Dispatch, Kernel: j.Kernel.name, Params: fmt.Sprintf("%+v", j.Params),
+		Tensor: j.Binding + " (" + j.Tensor.String() + ")", Legal: true,
+	}
+	most := -1.0
+	for i := range j.Got {
+		if share := j.Share(i); share > most {
+			most = share
+			d.Index, d.Got, d.Want, d.Bound, d.Legal = i, j.Got[i], j.Want[i], j.Bound[i], share <= 1
+		}
+	}
+	if j.Beyond >= 0 {
+		d.Index, d.Got, d.Want, d.Bound, d.Legal = j.Beyond, math.NaN(), math.NaN(), 0, false
+	}
+	return d
+}
+
+// Difference is an element whose bits two runs of one program do not agree on.
+type Difference struct {
+	Tensor        string
+	Index         int
+	First, Second uint32 // bits
+}
+
+func (d Difference) String() string {
+	return fmt.Sprintf("%s[%d]: %#08x in the first run, %#08x in the second", d.Tensor, d.Index, d.First, d.Second)
+}
+
+// Judge compiles the tape for its GPU device, with all passes but those left out,
+// and runs it dispatch by dispatch. Before each one it reads the tensors back, runs
+// the kernel's definition on them, and gives the visitor what the device wrote, with
+// the bounds of the kernel's error model. Everything the program owns, but for its
+// inputs, starts as NaN, which must be gone after the last dispatch that writes the
+// tensor. Behind each tensor stand some elements of a number of its own: what is
+// read there shows, and what is written there is reported. Then it puts the
+// parameters back, fills what the program owns with large numbers, runs it as a
+// whole, and returns where the two runs differ. Inputs are set by the callback,
+// which gets the program.
+func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit func(*Judged), without ...Pass) ([]Difference, error) {
 	p, err := t.compile(guard, without)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	for s, b := range p.buffers {
-		words := make([]uint32, b.n)
-		for i := range words {
-			switch {
-			case i >= s.n:
-				words[i] = s.behind()
-			case s.values != nil:
-				words[i] = math.Float32bits(s.values[i])
-			case !s.input:
-				words[i] = math.Float32bits(float32(math.NaN()))
+	start := func(dirt float32) error {
+		for s, b := range p.buffers {
+			words := make([]uint32, b.n)
+			for i := range words {
+				switch {
+				case i >= s.n:
+					words[i] = s.behind()
+				case s.values != nil:
+					words[i] = math.Float32bits(s.values[i])
+				case !s.input:
+					words[i] = math.Float32bits(dirt)
+				}
+			}
+			if err := p.dev.eng.write(b, words); err != nil {
+				return err
 			}
 		}
+		if inputs != nil {
+			return inputs(p)
+		}
+		return nil
+	}
+	before, err := p.words(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := start(float32(math.NaN())); err != nil {
+		return nil, err
+	}
+	for i := range p.list {
+		if err := p.judge(ctx, i, visit); err != nil {
+			return nil, err
+		}
+	}
+	first, err := p.words(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	for b, words := range before {
 		if err := p.dev.eng.write(b, words); err != nil {
 			return nil, err
 		}
 	}
-	if inputs != nil {
-		if err := inputs(p); err != nil {
-			return nil, err
+	if err := start(math.MaxFloat32); err != nil {
+		return nil, err
+	}
+	if err := p.Run(ctx); err != nil {
+		return nil, err
+	}
+	second, err := p.words(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	var found []Difference
+	for b, words := range first {
+		for i, word := range words {
+			if other := second[b][i]; word != other {
+				found = append(found, Difference{b.label, i, word, other})
+				break
+			}
 		}
 	}
+	return found, nil
+}
+
+// Verify is Judge that returns the worst element of each tensor written, and each
+// difference of the two runs as one that is not legal.
+func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, without ...Pass) ([]Deviation, error) {
 	var all []Deviation
-	for i := range p.list {
-		found, err := p.verify(ctx, i)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, found...)
+	differences, err := t.Judge(ctx, inputs, func(j *Judged) { all = append(all, j.worst()) }, without...)
+	for _, d := range differences {
+		all = append(all, Deviation{
+			Dispatch: -1, Kernel: "second run", Tensor: d.Tensor, Index: d.Index,
+			Got: float64(math.Float32frombits(d.Second)), Want: float64(math.Float32frombits(d.First)),
+		})
 	}
-	return all, nil
+	return all, err
 }
 
 // guard is how many elements behind a tensor are watched.
@@ -80,18 +189,46 @@ const guard = 8
 // copy from one to another shows as well; not too large for a sum to change it.
 func (s *slot) behind() uint32 { return math.Float32bits(1 + float32(s.id)/1024) }
 
-func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
+// words reads what the program's dispatches write, or all parameters they use.
+func (p *Program) words(ctx context.Context, params bool) (map[*buffer][]uint32, error) {
+	all := map[*buffer][]uint32{}
+	for _, d := range p.list {
+		for j, x := range d.Tensors {
+			if params && x.base.param == nil || !params && !d.writes(j) {
+				continue
+			}
+			b := p.buffers[x.base]
+			if x.base.param != nil {
+				var err error
+				if b, err = p.dev.param(x.base.param); err != nil {
+					return nil, err
+				}
+			}
+			if all[b] != nil {
+				continue
+			}
+			words := make([]uint32, b.n)
+			if err := p.dev.readInto(ctx, b, words); err != nil {
+				return nil, err
+			}
+			all[b] = words
+		}
+	}
+	return all, nil
+}
+
+func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 	d := &p.list[i]
 	in, _, err := p.contents(ctx, d)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.runner.step(i); err != nil {
-		return nil, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
+		return fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
 	}
 	got, behind, err := p.contents(ctx, d)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r := &Reference32{Kernel: d.Kernel, Params: d.Params, In: in, Written: make([]bool, len(in)), Want: make([][]float64, len(in))}
 	for j := range in {
@@ -99,24 +236,24 @@ func (p *Program) verify(ctx context.Context, i int) ([]Deviation, error) {
 		if r.Written[j] && d.Consts["accumulate"] == "false" {
 			clear(in[j])
 		}
-		r.Want[j] = append([]float64(nil), in[j]...)
+		r.Want[j] = slices.Clone(in[j])
 	}
 	d.Kernel.define(d.Params, r.Want)
 	bounds := d.Kernel.model.Bound(r)
-	var found []Deviation
-	for j := range in {
+	for j, x := range d.Tensors {
 		if !r.Written[j] {
 			continue
 		}
-		dev := judge(got[j], r.Want[j], bounds[j], p.written(d.Tensors[j].base, i+1))
-		if i := slices.IndexFunc(behind[j], func(word uint32) bool { return word != d.Tensors[j].base.behind() }); i >= 0 {
-			dev = Deviation{Index: len(got[j]) + i, Got: float64(math.Float32frombits(behind[j][i])), Want: math.NaN()}
+		seen := &Judged{
+			Dispatch: i, Kernel: d.Kernel, Params: d.Params, Binding: d.binding(j).Name, Tensor: x,
+			In: in, Got: got[j], Want: r.Want[j], Bound: bounds[j], Partial: p.written(x.base, i+1), Beyond: -1,
 		}
-		dev.Dispatch, dev.Kernel, dev.Params = i, d.Kernel.name, fmt.Sprintf("%+v", d.Params)
-		dev.Tensor = d.binding(j).Name + " (" + d.Tensors[j].String() + ")"
-		found = append(found, dev)
+		if k := slices.IndexFunc(behind[j], func(word uint32) bool { return word != x.base.behind() }); k >= 0 {
+			seen.Beyond = len(got[j]) + k
+		}
+		visit(seen)
 	}
-	return found, nil
+	return nil
 }
 
 // written reports whether a dispatch from the one at first on writes to s.
@@ -129,28 +266,6 @@ func (p *Program) written(s *slot, first int) bool {
 		}
 		return false
 	})
-}
-
-// judge finds the worst element: the one that is furthest off in parts of its
-// bound. NaN is legal only where a part of the tensor is left to a later dispatch.
-func judge(got, want, bound []float64, part bool) Deviation {
-	worst := Deviation{Legal: true}
-	most := -1.0
-	for i := range got {
-		off, limit := math.Abs(got[i]-want[i]), bound[i]+math.Abs(want[i])*0x1p-50
-		share := off / limit
-		switch {
-		case got[i] == want[i] || part && math.IsNaN(got[i]) && math.IsNaN(want[i]):
-			share = 0
-		case math.IsNaN(off) || math.IsNaN(limit) || limit == 0:
-			share = math.Inf(1)
-		}
-		if share > most {
-			most = share
-			worst = Deviation{Index: i, Got: got[i], Want: want[i], Bound: limit, Legal: share <= 1}
-		}
-	}
-	return worst
 }
 
 // contents reads all tensors of a dispatch, and what stands behind those that the

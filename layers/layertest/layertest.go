@@ -112,7 +112,6 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 				devicetest.Check(t, found, err)
 			})
 		}
-		t.Run("twice", func(t *testing.T) { twice(t, gpu, op, params, inputs) })
 		gpu.Forget(params...)
 	})
 }
@@ -255,50 +254,6 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 			p.Set64(x, at)
 			if off := math.Abs(got[i] - seed - want); !(off <= bound) {
 				t.Errorf("gradient of %v [%d]: got %v, want %v within %.3g by central differences", x, i, got[i]-seed, want, bound)
-			}
-		}
-	}
-}
-
-func twice(t *testing.T, dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input) {
-	ctx := context.Background()
-	r := record(dev, op, params, inputs, seed)
-	defer dev.Forget(r.tape.Clock)
-	p, err := r.tape.Compile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	if err := r.write(p); err != nil {
-		t.Fatal(err)
-	}
-	read := []*compute.Tensor{r.y}
-	for _, x := range append(slices.Clone(r.x), r.params...) {
-		if x.DType() == compute.F32 {
-			read = append(read, r.tape.Grad(x))
-		}
-	}
-	first := map[*compute.Tensor][]float32{}
-	for run := range 2 {
-		if err := p.Run(ctx); err != nil {
-			t.Fatal(err)
-		}
-		for _, x := range read {
-			v := make([]float32, x.Len())
-			if x.DType() != compute.F32 {
-				continue
-			}
-			if err := p.Read(ctx, x, v); err != nil {
-				t.Fatal(err)
-			}
-			if run == 0 {
-				first[x] = v
-				continue
-			}
-			for i := range v {
-				if math.Float32bits(v[i]) != math.Float32bits(first[x][i]) {
-					t.Fatalf("%v [%d]: first run %v, second run %v", x, i, first[x][i], v[i])
-				}
 			}
 		}
 	}
