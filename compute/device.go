@@ -37,7 +37,7 @@ type Device struct {
 	mu     sync.Mutex
 	params map[*Param]*buffer
 	ledger map[string]*Usage
-	closed bool
+	closed atomic.Bool
 	up     atomic.Int64
 	down   atomic.Int64
 }
@@ -74,6 +74,8 @@ type buffer struct {
 	round        bool           // reference: elements are kept as float32
 	gpu          *webgpu.Buffer // GPU
 	readers      []*reader      // GPU: idle read-back stages
+	programs     int            // of a parameter: open programs that use it
+	forgotten    bool           // of a parameter: to be freed with the last of them
 }
 
 // Want says which adapter to open; the zero value is the best one.
@@ -200,16 +202,29 @@ func (d *Device) String() string {
 }
 
 // Wait returns when everything submitted so far has finished.
-func (d *Device) Wait(ctx context.Context) error { return d.eng.wait(ctx) }
+func (d *Device) Wait(ctx context.Context) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	return d.eng.wait(ctx)
+}
 
-// Close frees everything the device holds. Programs must be closed before.
+// open is ErrClosed once the device is closed.
+func (d *Device) open() error {
+	if d.closed.Load() {
+		return fmt.Errorf("compute: device %s: %w", d.info.Name, ErrClosed)
+	}
+	return nil
+}
+
+// Close frees everything the device holds; what is still in use of it then fails
+// with ErrClosed. No call may be under way.
 func (d *Device) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed {
+	if d.closed.Swap(true) {
 		return nil
 	}
-	d.closed = true
 	for _, b := range d.params {
 		d.freeLocked(b)
 	}
@@ -225,8 +240,8 @@ func (d *Device) alloc(owner, label string, dtype DType, n int) (*buffer, error)
 }
 
 func (d *Device) allocLocked(owner, label string, dtype DType, n int) (*buffer, error) {
-	if d.closed {
-		return nil, fmt.Errorf("compute: device %s: %w", d.info.Name, ErrClosed)
+	if err := d.open(); err != nil {
+		return nil, err
 	}
 	size := uint64(n) * 4
 	if limit := min(d.info.Limits.StorageBindingSize, d.info.Limits.BufferSize); size > limit {
@@ -268,6 +283,42 @@ func (d *Device) freeLocked(b *buffer) {
 func (d *Device) param(p *Param) (*buffer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.paramLocked(p)
+}
+
+// use is param for a program, which holds on to the buffer until drop.
+func (d *Device) use(p *Param) (*buffer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b, err := d.paramLocked(p)
+	if err == nil {
+		b.programs++
+	}
+	return b, err
+}
+
+// drop ends a program's use of a parameter.
+func (d *Device) drop(p *Param) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if b, ok := d.params[p]; ok {
+		b.programs--
+		d.sweep(p, b)
+	}
+}
+
+// sweep frees a parameter that is forgotten and that no program uses.
+func (d *Device) sweep(p *Param, b *buffer) {
+	if b.forgotten && b.programs == 0 {
+		d.freeLocked(b)
+		delete(d.params, p)
+	}
+}
+
+func (d *Device) paramLocked(p *Param) (*buffer, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
 	if b, ok := d.params[p]; ok {
 		return b, nil
 	}
@@ -301,6 +352,9 @@ func (d *Device) upload(b *buffer, p *Param) error {
 // the device does not hold yet are uploaded when they are first used. It panics
 // where a parameter changed its size.
 func (d *Device) Upload(params ...*Param) error {
+	if err := d.open(); err != nil {
+		return err
+	}
 	for _, p := range params {
 		p.check("Device.Upload")
 		d.mu.Lock()
@@ -322,6 +376,9 @@ func (d *Device) Upload(params ...*Param) error {
 // Download brings the device's values of the parameters to the host's arrays.
 // Those the device never used are left as they are.
 func (d *Device) Download(ctx context.Context, params ...*Param) error {
+	if err := d.open(); err != nil {
+		return err
+	}
 	for _, p := range params {
 		d.mu.Lock()
 		b, ok := d.params[p]
@@ -340,17 +397,26 @@ func (d *Device) Download(ctx context.Context, params ...*Param) error {
 	return nil
 }
 
-// Forget frees the device's copies of the parameters. No open program may use
-// them.
+// Forget frees the device's copies of the parameters; those that an open program
+// uses, with the last such program.
 func (d *Device) Forget(params ...*Param) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range params {
 		if b, ok := d.params[p]; ok {
-			d.freeLocked(b)
-			delete(d.params, p)
+			b.forgotten = true
+			d.sweep(p, b)
 		}
 	}
+}
+
+// Holds reports whether the device has a copy of the parameter, which may be newer
+// than the host's.
+func (d *Device) Holds(p *Param) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.params[p]
+	return ok
 }
 
 func (d *Device) readInto(ctx context.Context, b *buffer, dst []uint32) error {

@@ -21,6 +21,7 @@ type Program struct {
 	mu      sync.Mutex
 	runner  runner
 	buffers map[*slot]*buffer // what the program owns
+	params  []*Param          // what it uses of the device's
 	closed  bool
 }
 
@@ -53,7 +54,9 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 		}
 		var err error
 		if s.param != nil {
-			all[s], err = t.dev.param(s.param)
+			if all[s], err = t.dev.use(s.param); err == nil {
+				p.params = append(p.params, s.param)
+			}
 		} else {
 			if all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n+guard); err == nil {
 				p.buffers[s] = all[s]
@@ -112,6 +115,9 @@ func (p *Program) Run(ctx context.Context) error {
 	defer p.mu.Unlock()
 	if p.closed {
 		return fmt.Errorf("compute: %s: %w", p.name, ErrClosed)
+	}
+	if err := p.dev.open(); err != nil {
+		return err
 	}
 	return p.runner.run(ctx)
 }
@@ -201,6 +207,9 @@ func (p *Program) buffer(x *Tensor) (*buffer, error) {
 	if p.closed {
 		return nil, fmt.Errorf("compute: %s: %w", p.name, ErrClosed)
 	}
+	if err := p.dev.open(); err != nil {
+		return nil, err
+	}
 	if x.base.param != nil {
 		return p.dev.param(x.base.param)
 	}
@@ -245,7 +254,10 @@ func (p *Program) Close() error {
 	for _, b := range p.buffers {
 		p.dev.free(b)
 	}
-	p.buffers = nil
+	for _, used := range p.params {
+		p.dev.drop(used)
+	}
+	p.buffers, p.params = nil, nil
 	return nil
 }
 
@@ -257,7 +269,7 @@ type Step struct {
 	Groups    [3]uint32
 	Workgroup [3]int
 	Bytes     int64 // of the bound tensors, each once
-	Flops     int64 // floating-point operations
+	Flops     int64 // floating-point operations as the shader counts them; else one for each invocation
 	WGSL      string
 }
 
@@ -267,9 +279,13 @@ func (p *Program) Steps() ([]Step, error) {
 	for i := range p.list {
 		d := &p.list[i]
 		s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Workgroup: d.Kernel.entry.Workgroup}
+		counted := map[*slot]bool{}
 		for _, x := range d.Tensors {
 			s.Tensors = append(s.Tensors, x.String())
-			s.Bytes += int64(x.Len()) * 4
+			if !counted[x.base] {
+				s.Bytes += int64(x.Len()) * 4
+			}
+			counted[x.base] = true
 		}
 		var err error
 		if s.Groups, err = d.grid(int(p.dev.info.Limits.WorkgroupsPerDimension)); err != nil {

@@ -34,10 +34,10 @@ const lanes = 2
 // Session is a classifier compiled for a device. It is safe for many
 // goroutines; Close frees everything it holds but the device.
 type Session struct {
-	dev   *compute.Device
-	model layers.Layer
-	size  int // elements of one input
-	names int // outputs for one input
+	dev    *compute.Device
+	params []*compute.Param // those that the device did not hold before
+	size   int              // elements of one input
+	names  int              // outputs for one input
 
 	mu     sync.Mutex
 	closed bool
@@ -53,22 +53,34 @@ type lane struct {
 
 // Open sets the model's parameters from weights, a safetensors file in memory
 // that holds each of them under its PyTorch name (a checkpoint of package train
-// or a state dict; nil keeps the parameters as they are), and compiles it for
-// inputs of the shape (without the batch) and outputs of one row of logits
-// each. Errors wrap ErrWeights or those of package compute.
+// or a state dict; nil takes the parameters as they are on the device, or on the
+// host where the device has none of them), and compiles it for inputs of the shape
+// (without the batch) and outputs of one row of logits each. Sessions, and a
+// training loop, may share a model on a device, and then its parameters as well.
+// Errors wrap ErrWeights or those of package compute. It panics where the shape has
+// no elements.
 func Open(dev *compute.Device, model layers.Layer, weights []byte, shape ...int) (*Session, error) {
+	if dev == nil {
+		return nil, fmt.Errorf("infer: Open: no device")
+	}
+	s := &Session{dev: dev, size: compute.Elements(shape), free: make(chan *lane, lanes)}
+	if s.size == 0 {
+		panic(fmt.Sprintf("infer: Open: inputs of shape %v have no elements", shape))
+	}
+	var params []*compute.Param
+	for _, p := range layers.Params(model) {
+		params = append(params, p)
+		if !dev.Holds(p) {
+			s.params = append(s.params, p)
+		}
+	}
 	if weights != nil {
 		if err := layers.Load(weights, "weights", model); err != nil {
 			return nil, fmt.Errorf("infer: Open: %w: %w", ErrWeights, err)
 		}
-	}
-	s := &Session{dev: dev, model: model, size: compute.Elements(shape), free: make(chan *lane, lanes)}
-	var params []*compute.Param
-	for _, p := range layers.Params(model) {
-		params = append(params, p)
-	}
-	if err := dev.Upload(params...); err != nil {
-		return nil, fmt.Errorf("infer: Open: %w", err)
+		if err := dev.Upload(params...); err != nil {
+			return nil, fmt.Errorf("infer: Open: %w", err)
+		}
 	}
 	for range lanes {
 		t := compute.NewTape(dev)
@@ -144,8 +156,8 @@ func softmax(x []float32) {
 	}
 }
 
-// Close waits for calls in progress and frees the session's programs and the
-// device's copies of the model's parameters. It may be called twice.
+// Close waits for calls in progress and frees the session's programs and the copies
+// of the model's parameters that it brought to the device. It may be called twice.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -158,8 +170,6 @@ func (s *Session) Close() error {
 	for len(s.free) > 0 {
 		(<-s.free).program.Close()
 	}
-	for _, p := range layers.Params(s.model) {
-		s.dev.Forget(p)
-	}
+	s.dev.Forget(s.params...)
 	return nil
 }

@@ -81,11 +81,7 @@ func TestPredictFromManyGoroutines(t *testing.T) {
 func TestCheckpoint(t *testing.T) {
 	dev := compute.Reference()
 	defer dev.Close()
-	set := &data.Set{Name: "shades", Channels: 1, Height: 6, Width: 6, Classes: make([]string, 5)}
-	for i := range 40 {
-		set.Labels = append(set.Labels, byte(i%5))
-		set.Pixels = append(set.Pixels, bytes.Repeat([]byte{byte(i % 5 * 60)}, 36)...)
-	}
+	set := shades()
 	path := filepath.Join(t.TempDir(), "checkpoint.safetensors")
 	trained := model()
 	l := train.Loop{Model: trained, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Batch: 8, Epochs: 1, Checkpoint: path}
@@ -110,6 +106,123 @@ func TestCheckpoint(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestShared wants sessions and a training loop to share a model's parameters on a
+// device: opening and closing one changes nothing for the others.
+func TestShared(t *testing.T) {
+	ctx := context.Background()
+	for _, dev := range []*compute.Device{compute.Reference(), devicetest.Open(t)} {
+		t.Run(dev.Info().Backend, func(t *testing.T) {
+			devicetest.NoLeaks(t, dev)
+			m := model()
+			layers.Initialize(m, 3)
+			a, err := Open(dev, m, nil, 1, 6, 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := Open(dev, m, nil, 1, 6, 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := a.Predict(ctx, image(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range layers.Params(m) {
+				clear(p.Data) // what counts is what the device holds
+			}
+			a.Close()
+			c, err := Open(dev, m, nil, 1, 6, 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, s := range map[string]*Session{"second": b, "third": c} {
+				if got, err := s.Predict(ctx, image(1)); err != nil || !slices.Equal(got, want) {
+					t.Errorf("the %s session: got %v, %v, want %v", name, got, err, want)
+				}
+			}
+			b.Close()
+			c.Close()
+
+			plain, watched := fit(t, dev, false), fit(t, dev, true)
+			if !slices.Equal(plain, watched) {
+				t.Errorf("training with sessions that come and go: got %v, want %v", watched, plain)
+			}
+		})
+	}
+}
+
+// fit returns the last layer's bias after two epochs, with a session opened and
+// closed after each where watched is set.
+func fit(t *testing.T, dev *compute.Device, watched bool) []float32 {
+	t.Helper()
+	m := model()
+	layers.Initialize(m, 3)
+	l := train.Loop{Model: m, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Batch: 8, Epochs: 2}
+	if watched {
+		l.Progress = func(p train.Progress) {
+			s, err := Open(dev, m, nil, 1, 6, 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+		}
+	}
+	set := shades()
+	if _, err := l.Run(context.Background(), dev, set, set); err != nil {
+		t.Fatal(err)
+	}
+	var bias []float32
+	for _, p := range layers.Params(m) {
+		bias = p.Data
+		dev.Forget(p)
+	}
+	return bias
+}
+
+// TestDeviceClosed wants ErrClosed where the device went first.
+func TestDeviceClosed(t *testing.T) {
+	gpu, err := compute.Open(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dev := range []*compute.Device{compute.Reference(), gpu} {
+		m := model()
+		s, err := Open(dev, m, nil, 1, 6, 6)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(dev.Close(), dev.Close()); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Predict(context.Background(), image(1)); !errors.Is(err, ErrClosed) {
+			t.Errorf("%v: Predict: got %v, want ErrClosed", dev, err)
+		}
+		for _, p := range layers.Params(m) {
+			for name, err := range map[string]error{"Download": dev.Download(context.Background(), p), "Upload": dev.Upload(p), "Wait": dev.Wait(context.Background())} {
+				if !errors.Is(err, ErrClosed) {
+					t.Errorf("%v: %s: got %v, want ErrClosed", dev, name, err)
+				}
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := Open(nil, model(), nil, 1, 6, 6); err == nil {
+		t.Error("a session without a device opens")
+	}
+}
+
+// shades is a set of 6x6 images of five classes.
+func shades() *data.Set {
+	set := &data.Set{Name: "shades", Channels: 1, Height: 6, Width: 6, Classes: make([]string, 5)}
+	for i := range 40 {
+		set.Labels = append(set.Labels, byte(i%5))
+		set.Pixels = append(set.Pixels, bytes.Repeat([]byte{byte(i % 5 * 60)}, 36)...)
+	}
+	return set
 }
 
 func TestErrors(t *testing.T) {

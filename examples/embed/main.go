@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -17,17 +18,16 @@ var weights []byte // a checkpoint would do as well
 
 func open(dev *compute.Device) (*infer.Session, error) {
 	return infer.Open(dev, layers.Sequential{layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
-		layers.NewConv2D(8, 32, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.NewLinear(512, 10),
-	}, weights, 1, 28, 28)
+		layers.NewConv2D(8, 32, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2}, layers.Flatten{}, layers.NewLinear(512, 10)}, weights, 1, 28, 28)
 }
 
 func main() {
 	dev, err := compute.Open(context.Background())
-	if err != nil { // wraps compute.ErrNoAdapter where there is none
-		dev = compute.Reference()
+	if errors.Is(err, compute.ErrNoAdapter) {
+		dev, err = compute.Reference(), nil // our choice: nothing falls back by itself
 	}
-	session, err := open(dev)
-	if err != nil { // wraps infer.ErrWeights where the weights do not fit
+	session, err2 := open(dev) // wraps infer.ErrWeights where the weights do not fit
+	if err := errors.Join(err, err2); err != nil {
 		panic(err)
 	}
 	var calls sync.WaitGroup
@@ -35,5 +35,5 @@ func main() {
 		calls.Go(func() { fmt.Println(session.Predict(context.Background(), make([]float32, 28*28))) })
 	}
 	calls.Wait()
-	fmt.Println(dev, session.Close(), dev.Close())
+	fmt.Println("on", dev, session.Close())
 }
