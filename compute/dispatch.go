@@ -13,6 +13,8 @@ type Dispatch struct {
 	Params  any
 	Tensors []*Tensor
 	Consts  map[string]string // shader constants to replace
+
+	row int // see Tape.Row
 }
 
 // maxTrips bounds the loop iterations of one invocation: lavapipe stops an
@@ -24,7 +26,8 @@ func (d *Dispatch) binding(i int) shaders.Binding { return d.Kernel.entry.Bindin
 func (d *Dispatch) writes(i int) bool { return d.binding(i).Access == "read_write" }
 
 // grid is the number of workgroups in x, y and z; all zero where there is
-// nothing to do.
+// nothing to do. A grid of one dimension that is longer than the device allows, or
+// than row, is folded into a second.
 func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 	k := d.Kernel
 	groups := [3]int{1, 1, 1}
@@ -41,8 +44,12 @@ func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 		}
 		groups[i] = n
 	}
-	if len(k.entry.Size) == 1 && groups[0] > perDimension {
-		groups[1] = (groups[0] + perDimension - 1) / perDimension
+	row := perDimension
+	if d.row > 0 {
+		row = min(row, d.row)
+	}
+	if len(k.entry.Size) == 1 && groups[0] > row {
+		groups[1] = (groups[0] + row - 1) / row
 		groups[0] = (groups[0] + groups[1] - 1) / groups[1]
 	}
 	for i, n := range groups {

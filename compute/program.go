@@ -43,6 +43,9 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	if !t.dev.IsReference() {
 		list = accumulate(list, t.kept(), runs(Accumulate))
 	}
+	for i := range list {
+		list[i].row = t.Row
+	}
 	p := &Program{
 		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list,
 		bake: runs(Specialise), buffers: map[*slot]*buffer{},

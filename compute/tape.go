@@ -16,6 +16,10 @@ type Tape struct {
 	// layers draw on the device. It is required where Training is set and a
 	// layer calls Random.
 	Clock *Param
+	// Row is the most workgroups in x before a grid of one dimension is folded into
+	// a second one; 0 is as many as the device allows. Tests set it, to fold small
+	// grids as large ones are.
+	Row int
 
 	dev      *Device
 	list     []Dispatch

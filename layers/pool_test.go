@@ -1,9 +1,11 @@
 package layers
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
 	"github.com/pumice-ml/pumice/layers/layertest"
 )
 
@@ -12,6 +14,30 @@ func TestMaxPool2D(t *testing.T) {
 	layertest.Run(t, MaxPool2D{Size: 3, Stride: 1, Padding: 1}, layertest.Shape(1, 2, 5, 7))
 	layertest.Run(t, MaxPool2D{Size: 5, Stride: 2, Padding: 2}, layertest.Shape(2, 1, 9, 4))
 	layertest.Run(t, MaxPool2D{Size: 2, Stride: 3, Padding: 1}, layertest.Shape(1, 3, 8, 7))
+}
+
+// TestMaxPool2DTies pools a plane of equal elements, and one after a ReLU: the
+// gradient goes to the first of equal maxima.
+func TestMaxPool2DTies(t *testing.T) {
+	reference := compute.Reference()
+	defer reference.Close()
+	for _, dev := range []*compute.Device{devicetest.Open(t), reference} {
+		tape := compute.NewTape(dev)
+		x, dy := tape.Input("x", compute.F32, 1, 2, 2, 4), tape.Input("dy", compute.F32, 1, 2, 1, 2)
+		y := MaxPool2D{Size: 2}.Forward(tape, x)
+		tape.SetGrad(y, dy)
+		tape.BackwardFromGrads()
+		tape.Keep(tape.Grad(x))
+		got := make([]float32, 16)
+		run(t, tape, map[*compute.Tensor][]float32{
+			x:  {3, 3, 0, 0, 3, 3, 0, 0, -1, 2, 0, 1, 2, 2, 1, 1},
+			dy: {1, 2, 3, 4},
+		}, map[*compute.Tensor][]float32{tape.Grad(x): got})
+		want := []float32{1, 0, 2, 0, 0, 0, 0, 0, 0, 3, 0, 4, 0, 0, 0, 0}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: got %v, want %v", dev, got, want)
+		}
+	}
 }
 
 func TestAvgPool2D(t *testing.T) {

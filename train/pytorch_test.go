@@ -89,6 +89,7 @@ func TestOptimizerKernels(t *testing.T) {
 			tape := compute.NewTape(dev)
 			dw := tape.Input("dw", compute.F32, n)
 			tape.SetGrad(tape.Param(w), dw)
+			tape.Row = 1
 			o.Update(tape, s)
 			o.Update(tape, s) // the second time from a state that is not zero
 			found, err := tape.Verify(context.Background(), func(p *compute.Program) error { return p.Write(dw, grad) })
@@ -101,15 +102,18 @@ func TestOptimizerKernels(t *testing.T) {
 // TestStepKernels verifies every dispatch of a whole training step.
 func TestStepKernels(t *testing.T) {
 	dev := devicetest.Open(t)
-	set := newResident(stripes(70, 1))
+	set := newResident(stripes(500, 1))
 	clock, sums := compute.NewParamU32("clock", 2), newMetrics()
 	clock.Ints[0], clock.Ints[1] = 13, 5
 	for _, shuffled := range []bool{false, true} {
 		tape := compute.NewTape(dev)
 		tape.Training, tape.Clock = true, clock
-		x, y := set.record(tape, clock, 3, 11, 6, shuffled)
+		if shuffled {
+			tape.Row = 1
+		}
+		x, y := set.record(tape, clock, 3, 70, 6, shuffled)
 		loss := tape.Zeros(1)
-		logits := tape.Reshape(x, 11, 64)
+		logits := tape.Reshape(x, 70, 64)
 		sums.record(tape, loss, logits, y)
 		clockTick.Run(clockParams{1}, tape.Param(clock))
 		rate := compute.NewParam("rate", 1)

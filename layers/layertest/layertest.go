@@ -101,12 +101,14 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 		for name, c := range map[string]struct {
 			without []compute.Pass
 			seed    float32
+			row     int
 		}{
-			"gpu": {nil, seed}, "gpu, gradients from nothing": {nil, 0},
-			"gpu without passes": {[]compute.Pass{compute.Prune, compute.Accumulate, compute.Specialise}, seed},
+			"gpu": {nil, seed, 0}, "gpu, gradients from nothing": {nil, 0, 0},
+			"gpu without passes, folded": {[]compute.Pass{compute.Prune, compute.Accumulate, compute.Specialise}, seed, 2},
 		} {
 			t.Run(name, func(t *testing.T) {
 				r := record(gpu, op, params, inputs, c.seed)
+				r.tape.Row = c.row
 				defer gpu.Forget(r.tape.Clock)
 				found, err := r.tape.Verify(context.Background(), r.write, c.without...)
 				devicetest.Check(t, found, err)
