@@ -103,7 +103,7 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 			seed    float32
 			row     int
 		}{
-			"gpu": {nil, seed, 0}, "gpu, gradients from nothing": {nil, 0, 0},
+			"gpu": {nil, seed, 0}, "gpu, gradients from nothing, in a column": {nil, 0, 1},
 			"gpu without passes, folded": {[]compute.Pass{compute.Prune, compute.Accumulate, compute.Specialise}, seed, 2},
 		} {
 			t.Run(name, func(t *testing.T) {
