@@ -33,7 +33,7 @@ var programs atomic.Int64
 func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, without) }
 
 // compile makes every buffer of the program larger than its tensor by guard
-// elements.
+// elements; where there are any, the program has parameters of its own.
 func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	runs := passes(without)
 	list := t.list
@@ -56,7 +56,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			return nil
 		}
 		var err error
-		if s.param != nil {
+		if s.param != nil && guard == 0 {
 			if all[s], err = t.dev.use(s.param); err == nil {
 				p.params = append(p.params, s.param)
 			}
@@ -213,10 +213,10 @@ func (p *Program) buffer(x *Tensor) (*buffer, error) {
 	if err := p.dev.open(); err != nil {
 		return nil, err
 	}
-	if x.base.param != nil {
+	b := p.buffers[x.base]
+	if b == nil && x.base.param != nil {
 		return p.dev.param(x.base.param)
 	}
-	b := p.buffers[x.base]
 	if b == nil || !(x.base.keep || x.base.input) {
 		panic(fmt.Sprintf("compute: %v is not kept by its tape", x))
 	}

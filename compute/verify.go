@@ -93,16 +93,24 @@ func (d Difference) String() string {
 // the bounds of the kernel's error model. Everything the program owns, but for its
 // inputs, starts as NaN, which must be gone after the last dispatch that writes the
 // tensor. Behind each tensor stand some elements of a number of its own: what is
-// read there shows, and what is written there is reported. Then it puts the
-// parameters back, fills what the program owns with large numbers, runs it as a
-// whole, and returns where the two runs differ. Inputs are set by the callback,
-// which gets the program.
+// read there shows, and what is written there is reported. Then it starts again,
+// with large numbers in place of NaN, runs the program as a whole, and returns where
+// the two runs differ. Inputs are set by the callback, which gets the program. The
+// parameters that the program works on are copies: the device's stay as they are.
 func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit func(*Judged), without ...Pass) ([]Difference, error) {
 	p, err := t.compile(guard, without)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
+	values := map[*slot][]uint32{} // of the parameters
+	for s := range p.buffers {
+		if s.param != nil {
+			if values[s], err = t.dev.values(ctx, s.param); err != nil {
+				return nil, err
+			}
+		}
+	}
 	start := func(dirt float32) error {
 		for s, b := range p.buffers {
 			words := make([]uint32, b.n)
@@ -110,6 +118,8 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 				switch {
 				case i >= s.n:
 					words[i] = s.behind()
+				case s.param != nil:
+					words[i] = values[s][i]
 				case s.values != nil:
 					words[i] = math.Float32bits(s.values[i])
 				case !s.input:
@@ -125,10 +135,6 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 		}
 		return nil
 	}
-	before, err := p.words(ctx, true)
-	if err != nil {
-		return nil, err
-	}
 	if err := start(float32(math.NaN())); err != nil {
 		return nil, err
 	}
@@ -137,14 +143,9 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 			return nil, err
 		}
 	}
-	first, err := p.words(ctx, false)
+	first, err := p.words(ctx)
 	if err != nil {
 		return nil, err
-	}
-	for b, words := range before {
-		if err := p.dev.eng.write(b, words); err != nil {
-			return nil, err
-		}
 	}
 	if err := start(math.MaxFloat32); err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 	if err := p.Run(ctx); err != nil {
 		return nil, err
 	}
-	second, err := p.words(ctx, false)
+	second, err := p.words(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -189,32 +190,38 @@ const guard = 8
 // copy from one to another shows as well; not too large for a sum to change it.
 func (s *slot) behind() uint32 { return math.Float32bits(1 + float32(s.id)/1024) }
 
-// words reads what the program's dispatches write, or all parameters they use.
-func (p *Program) words(ctx context.Context, params bool) (map[*buffer][]uint32, error) {
+// words reads what the program's dispatches write.
+func (p *Program) words(ctx context.Context) (map[*buffer][]uint32, error) {
 	all := map[*buffer][]uint32{}
 	for _, d := range p.list {
 		for j, x := range d.Tensors {
-			if params && x.base.param == nil || !params && !d.writes(j) {
-				continue
-			}
 			b := p.buffers[x.base]
-			if x.base.param != nil {
-				var err error
-				if b, err = p.dev.param(x.base.param); err != nil {
-					return nil, err
-				}
-			}
-			if all[b] != nil {
+			if all[b] != nil || !d.writes(j) {
 				continue
 			}
-			words := make([]uint32, b.n)
-			if err := p.dev.readInto(ctx, b, words); err != nil {
+			all[b] = make([]uint32, b.n)
+			if err := p.dev.readInto(ctx, b, all[b]); err != nil {
 				return nil, err
 			}
-			all[b] = words
 		}
 	}
 	return all, nil
+}
+
+// values are the elements of a parameter: the device's, or else the host's.
+func (d *Device) values(ctx context.Context, p *Param) ([]uint32, error) {
+	d.mu.Lock()
+	b, ok := d.params[p]
+	d.mu.Unlock()
+	if ok {
+		words := make([]uint32, b.n)
+		return words, d.readInto(ctx, b, words)
+	}
+	p.check("Tape.Judge")
+	if p.Ints != nil {
+		return slices.Clone(p.Ints), nil
+	}
+	return slices.Clone(asWords(p.Data)), nil
 }
 
 func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
@@ -268,16 +275,10 @@ func (p *Program) written(s *slot, first int) bool {
 	})
 }
 
-// contents reads all tensors of a dispatch, and what stands behind those that the
-// program owns.
+// contents reads all tensors of a dispatch, and what stands behind them.
 func (p *Program) contents(ctx context.Context, d *Dispatch) (all [][]float64, behind [][]uint32, err error) {
 	for _, x := range d.Tensors {
 		b := p.buffers[x.base]
-		if x.base.param != nil {
-			if b, err = p.dev.param(x.base.param); err != nil {
-				return nil, nil, err
-			}
-		}
 		words := make([]uint32, b.n)
 		if err := p.dev.readInto(ctx, b, words); err != nil {
 			return nil, nil, err

@@ -161,7 +161,7 @@ func fit(t *testing.T, dev *compute.Device, watched bool) []float32 {
 	layers.Initialize(m, 3)
 	l := train.Loop{Model: m, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Batch: 8, Epochs: 2}
 	if watched {
-		l.Progress = func(p train.Progress) {
+		l.Finished = func(train.Epoch, int) {
 			s, err := Open(dev, m, nil, 1, 6, 6)
 			if err != nil {
 				t.Fatal(err)

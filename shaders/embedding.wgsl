@@ -42,7 +42,6 @@ fn reset(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
 // link looks for the same row at later positions, and at earlier ones, of which the first position has none.
 // invocations: length
 // trips: length
-// flops: length*length
 @compute @workgroup_size(block)
 fn link(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * block + id.x;

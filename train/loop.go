@@ -48,8 +48,11 @@ type Loop struct {
 	// set came from and may change.
 	Notes  map[string]string
 	Source string
-	// Progress is called several times a second and after each epoch.
+	// Progress, if there is one, is called several times a second within an epoch,
+	// and is what Loop reads back from the device for.
 	Progress func(Progress)
+	// Finished, if there is one, is called after each epoch.
+	Finished func(e Epoch, epochs int)
 }
 
 // Progress is where a run stands. Loss and Accuracy are those of the epoch so
@@ -59,7 +62,6 @@ type Progress struct {
 	Step, Steps    int // of the epoch
 	Images         int // of the epoch so far
 	Loss, Accuracy float64
-	Finished       *Epoch // set once, after the epoch
 }
 
 // Epoch is one line of a history.
@@ -246,7 +248,7 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 		}
 		r.step++
 		if r.Progress != nil && time.Since(told) > 200*time.Millisecond {
-			if err := r.tell(ctx, number, nil); err != nil {
+			if err := r.tell(ctx, number); err != nil {
 				return err
 			}
 			told = time.Now()
@@ -280,20 +282,20 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 	if err := r.save(ctx); err != nil {
 		return err
 	}
-	if r.Progress != nil {
-		return r.tell(ctx, number, &e)
+	if r.Finished != nil {
+		r.Finished(e, r.Epochs)
 	}
 	return nil
 }
 
-func (r *run) tell(ctx context.Context, number int, e *Epoch) error {
+func (r *run) tell(ctx context.Context, number int) error {
 	loss, accuracy, rows, err := r.sums.read(context.WithoutCancel(ctx), r.dev)
 	if err != nil {
 		return err
 	}
 	r.Progress(Progress{
 		Epoch: number, Epochs: r.Epochs, Step: r.step - (number-1)*r.steps, Steps: r.steps,
-		Images: rows, Loss: loss, Accuracy: accuracy, Finished: e,
+		Images: rows, Loss: loss, Accuracy: accuracy,
 	})
 	return nil
 }

@@ -291,7 +291,7 @@ func TestUnsaved(t *testing.T) {
 	l := Loop{
 		Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 10, Epochs: 2,
 		Checkpoint: filepath.Join(dir, "c.safetensors"),
-		Progress: func(Progress) {
+		Finished: func(Epoch, int) {
 			if err := os.RemoveAll(dir); err != nil {
 				t.Error(err)
 			}

@@ -28,13 +28,6 @@ func isTerminal(out io.Writer) bool {
 }
 
 func (r *report) progress(p train.Progress) {
-	if p.Finished != nil {
-		r.epoch(*p.Finished, p.Epochs)
-		return
-	}
-	if r.json || !isTerminal(r.out) {
-		return
-	}
 	if r.bar == nil {
 		r.bar = newBar(r.out, r.images, fmt.Sprintf("epoch %d/%d ", p.Epoch, p.Epochs))
 	}

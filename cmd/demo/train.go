@@ -112,7 +112,10 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
 		Batch: o.batch, Epochs: o.epochs, Seed: o.seed,
 		Checkpoint: checkpoint, Previous: filepath.Join(o.out, "checkpoint.previous.safetensors"), Resume: o.resume,
-		Notes: notes(o.model, trainSet), Source: o.source(), Progress: show.progress,
+		Notes: notes(o.model, trainSet), Source: o.source(), Finished: show.epoch,
+	}
+	if !o.json && isTerminal(out) {
+		loop.Progress = show.progress // nothing is read back for a bar that nobody sees
 	}
 	start := time.Now()
 	history, err := loop.Run(ctx, dev, trainSet, testSet)

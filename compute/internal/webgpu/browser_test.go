@@ -40,3 +40,22 @@ func TestReleaseFrees(t *testing.T) {
 		t.Errorf("a released buffer has %d users", n)
 	}
 }
+
+// TestLost destroys the device under its owner, as a driver reset does.
+func TestLost(t *testing.T) {
+	d := open(t, DefaultLimits)
+	defer d.Release()
+	d.v.Call("destroy")
+	err := d.Wait(ctx)
+	for range 100 {
+		if err == nil {
+			err = d.Wait(ctx)
+		}
+	}
+	if !errors.Is(err, ErrLost) {
+		t.Errorf("after the loss of the device: got %v, want ErrLost", err)
+	}
+	if _, err := d.NewBuffer("b", 4, Storage); !errors.Is(err, ErrLost) {
+		t.Errorf("a buffer of a lost device: got %v, want ErrLost", err)
+	}
+}
