@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -127,5 +128,56 @@ func TestConv2DTiles(t *testing.T) {
 				t.Errorf("%d splits for %+v", splits, p)
 			}
 		})
+	}
+}
+
+// TestTilesFit wants the tiles of every convolution to fit the arrays of the shaders,
+// which hold them in registers.
+func TestTilesFit(t *testing.T) {
+	length := func(k *compute.Kernel, name string) int {
+		_, rest, _ := strings.Cut(k.Shader().Text, "var<private> "+name+": array<vec4<f32>, ")
+		n, err := strconv.Atoi(rest[:strings.Index(rest, ">")])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	sums, seen := length(convTiled, "sum"), length(convTiled, "seen")
+	weightSums, weightSeen := length(convTiledSplit, "sum"), length(convTiledSplit, "seen")
+	tiled := 0
+	for _, channels := range [][2]int{{1, 1}, {1, 8}, {6, 7}, {3, 5}, {7, 6}, {5, 33}, {16, 16}, {17, 9}, {2, 4}} {
+		for r := 1; r <= 11; r++ {
+			for s := 1; s <= 11; s++ {
+				for _, stride := range []int{1, 2, 3, 9} {
+					for _, w := range []int{33, 64} {
+						p := convShape([]int{2, channels[0], 30, w}, []int{channels[1], channels[0], r, s}, stride, r/2, 1+stride%2, 1)
+						if a, ok := tiles(p, false); ok {
+							tiled++
+							if int(a.Channels*a.Rows) > sums || int(a.Rows*a.Quads) > seen || a.Rows < 1 {
+								t.Errorf("%+v: channels %d, rows %d, quads %d: want products of at most %d and %d", p, a.Channels, a.Rows, a.Quads, sums, seen)
+							}
+						}
+						if a, ok := weightTiles(p); ok {
+							tiled++
+							if int((a.Channels+3)/4*a.Inputs*p.R*p.S) > weightSums || int(a.Inputs*p.R*a.Quads) > weightSeen || a.Inputs < 1 || a.Channels < 1 {
+								t.Errorf("%+v: channels %d, inputs %d, quads %d: want products of at most %d and %d", p, a.Channels, a.Inputs, a.Quads, weightSums, weightSeen)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	if tiled < 1000 {
+		t.Errorf("%d shapes are tiled, want most", tiled)
+	}
+}
+
+// TestConv2DChannels runs channels that do not fill the quads of a tile.
+func TestConv2DChannels(t *testing.T) {
+	for _, channels := range [][2]int{{6, 7}, {7, 6}, {3, 5}, {17, 9}} {
+		l := NewConv2D(channels[0], channels[1], 3)
+		Initialize(l, 1)
+		layertest.Run(t, l, layertest.Shape(2, channels[0], 5, 6))
 	}
 }

@@ -185,7 +185,10 @@ func weightTiles(p convParams) (weightTiledParams, bool) {
 	if t.Channels > 4 && 2*taps > maxWeights {
 		t.Channels = 4
 	}
-	t.Inputs = min(inner, 16, max(1, min(maxProducts/(4*taps*t.Channels), 512/(taps*t.Channels))), maxSeen/(p.R*t.Quads))
+	t.Inputs = min(
+		inner, 16, max(1, min(maxProducts/(4*taps*t.Channels), 512/(taps*t.Channels))),
+		maxMet/(p.R*t.Quads), maxWeights/((t.Channels+3)/4*taps),
+	)
 	strips := max(p.N, 1) * ((p.OW + 3) / 4)
 	blocks := (outer + t.Channels - 1) / t.Channels * ((inner + t.Inputs - 1) / t.Inputs) * p.Groups
 	t.Splits = min(max(1024/blocks/8*8, 8, (strips*p.OH+longest-1)/longest), strips)
