@@ -2,6 +2,7 @@ package compute
 
 import (
 	"math"
+	"slices"
 )
 
 // u is the unit roundoff of float32.
@@ -13,7 +14,10 @@ const tiny = 0x1p-126
 
 // Model says how far a device's result may lie from the definition's: for each
 // element of each tensor a kernel writes, the largest legal |got - want|, where
-// want is the float64 result. Rounding want itself to float32 is part of it.
+// want is the float64 result. Rounding want itself to float32 is part of it, and so
+// is flushing of intermediate results; that of subnormal inputs is not: a device may
+// take them for zero (WGSL, section 15.7.2), and whoever judges adds how far the
+// definition of those zeros is off.
 type Model interface {
 	Bound(r *Reference32) [][]float64
 }
@@ -104,12 +108,37 @@ func DotOf[P any](terms func(p P) int) Model {
 }
 
 // Magnitudes runs the definition on the absolute values of the tensors.
-func (r *Reference32) Magnitudes() [][]float64 {
+func (r *Reference32) Magnitudes() [][]float64 { return r.mapped(math.Abs) }
+
+// flush adds to bounds what it makes to the definition if the subnormal numbers
+// among the inputs are zeros.
+func (r *Reference32) flush(bounds [][]float64) {
+	subnormal := func(v float64) bool { return v != 0 && math.Abs(v) < tiny }
+	if !slices.ContainsFunc(r.In, func(x []float64) bool { return slices.ContainsFunc(x, subnormal) }) {
+		return
+	}
+	flushed := r.mapped(func(v float64) float64 {
+		if subnormal(v) {
+			return 0
+		}
+		return v
+	})
+	for i, b := range bounds {
+		for j := range b {
+			if d := math.Abs(r.Want[i][j] - flushed[i][j]); !math.IsNaN(d) {
+				b[j] += d
+			}
+		}
+	}
+}
+
+// mapped runs the definition on a function of the tensors' elements.
+func (r *Reference32) mapped(f func(float64) float64) [][]float64 {
 	b := make([][]float64, len(r.In))
 	for i, in := range r.In {
 		b[i] = make([]float64, len(in))
 		for j, v := range in {
-			b[i][j] = math.Abs(v)
+			b[i][j] = f(v)
 		}
 	}
 	r.Kernel.define(r.Params, b)

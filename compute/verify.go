@@ -247,6 +247,7 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 	}
 	d.Kernel.define(d.Params, r.Want)
 	bounds := d.Kernel.model.Bound(r)
+	r.flush(bounds)
 	for j, x := range d.Tensors {
 		if !r.Written[j] {
 			continue

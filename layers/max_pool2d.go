@@ -53,7 +53,13 @@ var maxPool2DForward = compute.NewKernel("max_pool2d.forward", func(p poolParams
 		}
 		y[o], at[o] = x[plane+found], float64(found)
 	})
-}, compute.Exact)
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	bounds := compute.Exact.Bound(r)
+	for o, want := range r.Want[1] {
+		bounds[1][o] += flushedMost(want)
+	}
+	return bounds
+}))
 
 var maxPool2DBackward = compute.NewKernel("max_pool2d.backward", func(p poolParams, b [][]float64) {
 	at, dy, dx := b[0], b[1], b[2]

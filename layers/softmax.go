@@ -65,10 +65,20 @@ var softmaxGather = compute.NewKernel("softmax.gather", func(p softmaxParams, b 
 	part := make([]float64, len(r.Want[1]))
 	for i, v := range r.In[0] {
 		d := v - r.Want[1][2*p.part(i)]
+		part[2*p.part(i)] = flushedMost(r.Want[1][2*p.part(i)])
 		part[2*p.part(i)+1] += math.Exp(d)*(expRoundings(d)*u+compute.Gamma(float64(min(p.Chunk, p.Size))))*(1+1e-3) + tiny
 	}
 	return [][]float64{nil, part}
 }))
+
+// flushedMost bounds the maximum of numbers of which a device may take the subnormal
+// ones for zero: then all of them are the same to it.
+func flushedMost(most float64) float64 {
+	if math.Abs(most) < tiny {
+		return 2 * tiny
+	}
+	return 0
+}
 
 var softmaxJoin = compute.NewKernel("softmax.join", func(p softmaxParams, b [][]float64) {
 	parts, whole := b[0], b[1]

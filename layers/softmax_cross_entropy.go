@@ -82,7 +82,7 @@ var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", fun
 	for row := range nll {
 		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
 		most, log := r.Want[5][2*row], r.Want[5][2*row+1]
-		lse[2*row+1] = logSumBound(logits, log)
+		lse[2*row], lse[2*row+1] = flushedMost(most), logSumBound(logits, log)
 		label := p.label(r.In[1][row])
 		// each max - x + log is off by what the log is and two roundings of
 		// positive terms; the products and the sum have at most classes + 6

@@ -84,7 +84,8 @@ var adamStep = compute.NewKernel("adam.step", func(p adamParams, b [][]float64) 
 	// g has 2 roundings, m 2 more on each term, v 6 of g^2 and its sum, all
 	// terms positive. The update is a quotient: divisions are off by 2.5 ULP (5u)
 	// each and the root by 2.5 ULP after half the error of its argument: under
-	// 30u of it altogether, beside what m is off by. The decay of w has 4.
+	// 30u of it altogether, beside what m is off by; and rate * m/q may be flushed.
+	// The decay of w has 4.
 	p := r.Params.(adamParams)
 	dw, rate, q, w, m := r.In[0], r.In[1][0], r.In[2], r.In[3], r.In[4]
 	boundW, boundM, boundV := make([]float64, len(w)), make([]float64, len(w)), make([]float64, len(w))
@@ -99,7 +100,7 @@ var adamStep = compute.NewKernel("adam.step", func(p adamParams, b [][]float64) 
 		// what v is off by moves its root by at most the root of that
 		root := math.Sqrt(boundV[i]/q[1]) / (math.Sqrt(r.Want[5][i]/q[1]) + float64(p.Eps))
 		root = min(root, boundV[i]/max(r.Want[5][i], smallest))
-		off := math.Abs(rate) / below * (boundM[i] + math.Abs(r.Want[4][i])*(30*roundoff+root))
+		off := math.Abs(rate)/below*(boundM[i]+math.Abs(r.Want[4][i])*(30*roundoff+root)) + 2*smallest*q[0]/below
 		boundW[i] = updateBound(w[i], r.Want[3][i], off) + 4*roundoff*math.Abs(rate*float64(p.Decay)*w[i])
 	}
 	return [][]float64{nil, nil, nil, boundW, boundM, boundV}

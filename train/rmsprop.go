@@ -47,8 +47,8 @@ var rmspropStep = compute.NewKernel("rmsprop.step", func(p rmspropParams, b [][]
 	}
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
 	// g has 2 roundings (3 with decay), s 6 more, all its terms positive; the
-	// quotient is off by 20u of itself beside what g and s are off by; v and w
-	// add 2 roundings each.
+	// quotient is off by 20u of itself beside what g and s are off by, and g may be
+	// flushed before it; v and w add 2 roundings each.
 	p := r.Params.(rmspropParams)
 	dw, rate, w, s, v := r.In[0], math.Abs(r.In[1][0]), r.In[2], r.In[3], r.In[4]
 	boundW, boundS, boundV := make([]float64, len(w)), make([]float64, len(w)), make([]float64, len(w))
@@ -57,7 +57,7 @@ var rmspropStep = compute.NewKernel("rmsprop.step", func(p rmspropParams, b [][]
 		boundS[i] = compute.Gamma(8)*(math.Abs(float64(p.Alpha)*s[i])+float64(p.Rest)*g*g) + 4*smallest
 		below := math.Sqrt(r.Want[3][i]) + float64(p.Eps)
 		root := min(math.Sqrt(boundS[i])/below, boundS[i]/max(r.Want[3][i], smallest))
-		boundV[i] = compute.Gamma(4)*math.Abs(float64(p.Momentum)*v[i]) + g/below*(24*roundoff+root) + 4*smallest
+		boundV[i] = compute.Gamma(4)*math.Abs(float64(p.Momentum)*v[i]) + g/below*(24*roundoff+root) + 2*smallest/below + 4*smallest
 		boundW[i] = updateBound(w[i], r.Want[2][i], rate*boundV[i]) + 2*roundoff*rate*math.Abs(r.Want[4][i])
 	}
 	return [][]float64{nil, nil, boundW, boundS, boundV}
