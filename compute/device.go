@@ -23,6 +23,7 @@ type Info struct {
 	Backend  string // vulkan, metal, dx12, webgpu, or gonum
 	Type     string // discrete, integrated, software, unknown, or cpu
 	Binding  string // the WebGPU binding and its version
+	Browser  string // what the browser calls itself, if there is one
 	Limits   Limits
 	Features []string // optional WebGPU features the adapter offers
 }
@@ -121,7 +122,7 @@ func describe(a *webgpu.Adapter) Info {
 	i := a.Info()
 	return Info{
 		Name: i.Name, Vendor: i.Vendor, Driver: i.Driver, Backend: i.Backend, Type: i.Type,
-		Binding: webgpu.Binding, Limits: a.Limits(), Features: a.Features(),
+		Binding: webgpu.Binding, Browser: webgpu.Browser(), Limits: a.Limits(), Features: a.Features(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,6 +119,26 @@ func (k *Kernel) Package() string { return k.pkg }
 
 // Shader is the shader that holds the kernel's entry point.
 func (k *Kernel) Shader() *shaders.Shader { return k.shader }
+
+// Bindings are the tensors that the kernel is run with, in order.
+func (k *Kernel) Bindings() []shaders.Binding { return slices.Clone(k.entry.Bindings) }
+
+// MakeParams makes the kernel's params from a number for each field of the shader's
+// Params.
+func (k *Kernel) MakeParams(value func(field shaders.Field) float64) any {
+	p := reflect.New(k.params).Elem()
+	for i, f := range k.shader.Params {
+		switch v := value(f); f.Type {
+		case "u32":
+			p.Field(i).SetUint(uint64(v))
+		case "i32":
+			p.Field(i).SetInt(int64(v))
+		default:
+			p.Field(i).SetFloat(v)
+		}
+	}
+	return p.Interface()
+}
 
 // GPURuns counts how often programs with this kernel were compiled for a GPU.
 func (k *Kernel) GPURuns() int64 { return k.gpuRuns.Load() }

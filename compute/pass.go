@@ -18,6 +18,9 @@ const (
 	Specialise Pass = "specialise" // bake params and constants into the shader
 )
 
+// Passes lists the passes, in their order.
+func Passes() []Pass { return []Pass{Prune, Accumulate, Specialise} }
+
 // passes reports whether a pass runs.
 func passes(without []Pass) func(Pass) bool {
 	debug := strings.Split(os.Getenv("PUMICE_DEBUG"), ",")

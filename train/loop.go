@@ -185,16 +185,22 @@ func (l *Loop) Steps(dev *compute.Device, trainSet *data.Set) ([]compute.Step, e
 	return r.program.Steps()
 }
 
-// compile records the whole step on one tape. The caller calls release, which frees
-// what the run holds on the device but for the model.
-func (r *run) compile() (release func(), err error) {
-	set := newResident(r.set)
-	t := compute.NewTape(r.dev)
+// Record records one training step on the set, as Run compiles it. It sets the
+// tape's Training and Clock.
+func (l *Loop) Record(t *compute.Tape, trainSet *data.Set) error {
+	r, err := l.prepare(t.Device(), trainSet)
+	if err != nil {
+		return err
+	}
+	return r.record(t, newResident(trainSet))
+}
+
+func (r *run) record(t *compute.Tape, set *resident) error {
 	t.Training, t.Clock = true, r.clock
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
 	logits := r.Model.Forward(t, x)
 	if err := tells(logits, r.Batch, r.set); err != nil {
-		return nil, err
+		return err
 	}
 	loss := r.Loss.Loss(t, logits, y)
 	r.sums.record(t, loss, logits, y)
@@ -204,9 +210,19 @@ func (r *run) compile() (release func(), err error) {
 	}
 	r.Optimizer.Update(t, r.state)
 	clockTick.Run(clockParams{1}, t.Param(r.clock))
+	return nil
+}
+
+// compile compiles the step. The caller calls release, which frees what the run
+// holds on the device but for the model.
+func (r *run) compile() (release func(), err error) {
+	set, t := newResident(r.set), compute.NewTape(r.dev)
+	if err := r.record(t, set); err != nil {
+		return nil, err
+	}
 	forget := func() {
 		r.dev.Forget(set.pixels, set.labels, r.clock, r.sums.counts, r.sums.total, r.state.Rate)
-		r.dev.Forget(r.state.slots()...)
+		r.dev.Forget(r.state.Slots()...)
 	}
 	if r.program, err = t.Compile(); err != nil {
 		forget()
@@ -317,7 +333,8 @@ func (r *run) params() (all []*compute.Param) {
 	return all
 }
 
-func (s *State) slots() (all []*compute.Param) {
+// Slots are the arrays of the optimizer's own, in the order of their making.
+func (s *State) Slots() (all []*compute.Param) {
 	for _, name := range s.order {
 		all = append(all, s.extra[name])
 	}

@@ -64,7 +64,7 @@ func TestPyTorch(t *testing.T) {
 							}
 						}
 					}
-					dev.Forget(append(s.slots(), w, s.Rate)...)
+					dev.Forget(append(s.Slots(), w, s.Rate)...)
 				})
 			})
 		}
@@ -94,7 +94,7 @@ func TestOptimizerKernels(t *testing.T) {
 			o.Update(tape, s) // the second time from a state that is not zero
 			found, err := tape.Verify(context.Background(), func(p *compute.Program) error { return p.Write(dw, grad) })
 			devicetest.Check(t, found, err)
-			dev.Forget(append(s.slots(), w, s.Rate)...)
+			dev.Forget(append(s.Slots(), w, s.Rate)...)
 		})
 	}
 }

@@ -405,10 +405,11 @@ func TestImports(t *testing.T) {
 	const module = "github.com/pumice-ml/pumice/"
 	allowed := map[string]string{
 		"shaders": "", "safetensors": "", "train/data": "", "compute/internal/webgpu": "",
-		"compute": "shaders compute/internal/webgpu",
-		"layers":  "shaders compute compute/internal/webgpu safetensors",
-		"infer":   "shaders compute compute/internal/webgpu safetensors layers",
-		"train":   "shaders compute compute/internal/webgpu safetensors layers train/data",
+		"compute":         "shaders compute/internal/webgpu",
+		"layers":          "shaders compute compute/internal/webgpu safetensors",
+		"compute/conform": "shaders compute compute/internal/webgpu",
+		"infer":           "shaders compute compute/internal/webgpu safetensors layers",
+		"train":           "shaders compute compute/internal/webgpu safetensors layers train/data",
 	}
 	const binding = "compute/internal/webgpu"
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", module+"...").Output()

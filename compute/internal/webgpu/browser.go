@@ -16,6 +16,9 @@ import (
 // Binding names the WebGPU binding.
 const Binding = "navigator.gpu"
 
+// Browser is the browser's name of itself.
+func Browser() string { return js.Global().Get("navigator").Get("userAgent").String() }
+
 // await blocks the goroutine until a promise settles.
 func await(promise js.Value) (js.Value, error) {
 	type result struct {

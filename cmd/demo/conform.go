@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/safetensors"
+	"github.com/pumice-ml/pumice/suite"
+)
+
+// errIllegal is the exit status of a report that is not clean.
+var errIllegal = errors.New("the adapter does not conform")
+
+type conformOptions struct {
+	choices
+	all, passes            bool
+	kernel, expect         string
+	json, junit, html, one string
+	seed                   uint32
+}
+
+func conformCommand() *cobra.Command {
+	var o conformOptions
+	cmd := &cobra.Command{
+		Use:   "conform",
+		Short: "Check every kernel on an adapter against its definition, with derived bounds",
+		Long: `Conform runs every layer, loss and optimizer with shapes and values that hurt, and
+judges each element that each kernel writes by the kernel's definition in float64
+and the error bounds that follow from the WGSL specification. The exit status is 1
+where an element is illegal. See docs/conformance.md.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	f := cmd.Flags()
+	o.deviceFlags(f)
+	f.BoolVar(&o.all, "all", false, "every adapter, one after the other")
+	f.StringVar(&o.kernel, "kernel", "", `only kernels or layers that match, as "matmul.*"`)
+	f.StringVar(&o.one, "case", "", "only the case of a name, as reports give it")
+	f.BoolVar(&o.passes, "passes", true, "also with each pass of the compiler left out")
+	f.Uint32Var(&o.seed, "seed", 7, "seed of the values")
+	f.StringVar(&o.json, "json", "", "write the report as JSON to a file")
+	f.StringVar(&o.junit, "junit", "", "write the report as JUnit XML to a file")
+	f.StringVar(&o.html, "html", "", "write the report as an HTML page to a file")
+	f.StringVar(&o.expect, "expect", "", "file of known failures")
+	cmd.AddCommand(&cobra.Command{
+		Use: "diff A.json B.json", Short: "Show what changed between two reports", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := conform.ReadReport(args[0])
+			if err != nil {
+				return err
+			}
+			b, err := conform.ReadReport(args[1])
+			if err != nil {
+				return err
+			}
+			return conform.WriteDiff(cmd.OutOrStdout(), conform.Diff(a, b))
+		},
+	})
+	return cmd
+}
+
+func (o *conformOptions) run(ctx context.Context, out io.Writer) error {
+	if o.device == "reference" {
+		return fmt.Errorf("--device reference: it is what adapters are compared with")
+	}
+	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes}
+	ops := suite.Ops()
+	if o.one != "" {
+		c, err := conform.Find(ops, o.one)
+		if err != nil {
+			return err
+		}
+		options.Cases, options.Passes = []conform.Case{c}, false
+	}
+	if o.expect != "" {
+		var err error
+		if options.Expected, err = conform.ReadExpectations(o.expect, time.Now()); err != nil {
+			return err
+		}
+	}
+	devices := []string{o.device}
+	if o.all {
+		infos, err := compute.Adapters(ctx)
+		if err != nil {
+			return err
+		}
+		devices = nil
+		for _, i := range infos {
+			devices = append(devices, i.Name)
+		}
+		slices.Sort(devices)
+		devices = slices.Compact(devices)
+	}
+	ok := true
+	for i, name := range devices {
+		file := func(path string) string { return path }
+		if len(devices) > 1 { // report.json becomes report.2.json
+			file = func(path string) string {
+				ext := filepath.Ext(path)
+				return fmt.Sprintf("%s.%d%s", strings.TrimSuffix(path, ext), i+1, ext)
+			}
+		}
+		clean, err := o.check(ctx, out, name, ops, options, file)
+		if err != nil {
+			return err
+		}
+		ok = ok && clean
+	}
+	if !ok {
+		return errIllegal
+	}
+	return nil
+}
+
+// check checks one device and writes its reports.
+func (o *conformOptions) check(ctx context.Context, out io.Writer, name string, ops []conform.Op, options conform.Options, file func(string) string) (bool, error) {
+	c := choices{device: name, limits: o.limits}
+	dev, why, err := c.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer dev.Close()
+	if dev.IsReference() {
+		return false, fmt.Errorf("there is nothing to check: %w\n%s", compute.ErrNoAdapter, compute.DriverHelp)
+	}
+	fmt.Fprintln(out, "device:", why)
+	told := time.Now()
+	if isTerminal(out) {
+		options.Progress = func(done, all int) {
+			if done == all {
+				fmt.Fprintf(out, "\r%60s\r", "")
+			} else if time.Since(told) > 100*time.Millisecond {
+				told = time.Now()
+				fmt.Fprintf(out, "\r%d of %d cases", done, all)
+			}
+		}
+	}
+	report, err := conform.Run(ctx, dev, ops, options)
+	if err != nil {
+		return false, err
+	}
+	if len(report.Cases) == 0 {
+		return false, fmt.Errorf("--kernel %q matches no kernel and no layer", o.kernel)
+	}
+	if err := report.WriteTable(out); err != nil {
+		return false, err
+	}
+	for _, w := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{{o.json, report.WriteJSON}, {o.junit, report.WriteJUnit}, {o.html, report.WriteHTML}} {
+		if w.path == "" {
+			continue
+		}
+		if err := safetensors.WriteDurable(file(w.path), w.write); err != nil {
+			return false, fmt.Errorf("report: %w", err)
+		}
+		fmt.Fprintln(out, "wrote", file(w.path))
+	}
+	return report.OK(), nil
+}

@@ -1,0 +1,306 @@
+package conform_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+)
+
+// text is a shader with one right entry point and several wrong ones.
+const text = `// scale: y = factor * x + y.
+// x, y are (rows, size).
+struct Params { rows: u32, size: u32, factor: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+const block: u32 = 64u;
+// invocations: rows*size
+@compute @workgroup_size(block)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.rows * params.size { return; }
+    y[i] += params.factor * x[i];
+}
+// invocations: rows*size
+@compute @workgroup_size(block)
+fn dropped(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.rows * params.size { return; }
+    y[i] = params.factor * x[i];
+}
+// invocations: rows*size
+@compute @workgroup_size(block)
+fn short(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i + 1u >= params.rows * params.size { return; }
+    y[i] += params.factor * x[i];
+}
+// invocations: rows*size
+@compute @workgroup_size(block)
+fn rough(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.rows * params.size { return; }
+    y[i] += params.factor * x[i] * 1.000001;
+}
+// invocations: rows*size
+@compute @workgroup_size(block)
+fn over(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i > params.rows * params.size { return; }
+    y[i] += params.factor * x[i];
+}
+// invocations: rows*size
+@compute @workgroup_size(block)
+fn broken(@builtin(global_invocation_id) id: vec3<u32>) {
+    y[id.x] = nonsense;
+}
+`
+
+type params struct {
+	Rows, Size uint32
+	Factor     float32
+}
+
+var files = fstest.MapFS{"scale.wgsl": {Data: []byte(text)}}
+
+func define(p params, b [][]float64) {
+	for i, x := range b[0] {
+		b[1][i] += float64(p.Factor) * x
+	}
+}
+
+func kernel(name string) *compute.Kernel {
+	return compute.NewKernelFS(files, "scale."+name, define, compute.Dot(1))
+}
+
+var right, wrong, broken = kernel("forward"), map[string]*compute.Kernel{
+	"dropped": kernel("dropped"), "short": kernel("short"), "rough": kernel("rough"), "over": kernel("over"),
+}, kernel("broken")
+
+var ctx = context.Background()
+
+func run(t *testing.T, o conform.Options, ops ...conform.Op) *conform.Report {
+	t.Helper()
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	r, err := conform.Run(ctx, dev, ops, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRight(t *testing.T) {
+	r := run(t, conform.Options{Passes: true}, conform.KernelOp(right))
+	cases := 5*len(conform.Patterns()) + len(compute.Passes())
+	if !r.OK() || len(r.Cases) != cases || len(r.Kernels) != 1 || r.Kernels[0].Elements == 0 {
+		t.Errorf("%s, want %d cases and none illegal", r.Summary(), cases)
+	}
+	k := r.Kernels[0]
+	sum := int64(0)
+	for _, n := range k.Shares {
+		sum += n
+	}
+	if sum != k.Elements || k.Correct+k.Within+k.Illegal != k.Elements {
+		t.Errorf("%+v: the counts do not add up", k)
+	}
+	conform.Test(t, devicetest.Open(t), right)
+}
+
+func TestWrong(t *testing.T) {
+	for name, k := range wrong {
+		r := run(t, conform.Options{}, conform.KernelOp(k))
+		if r.OK() || r.Kernels[0].Name != "scale."+name {
+			t.Errorf("%s: %s", name, r.Summary())
+		}
+		worst := r.Bad()[0]
+		if len(worst.Checks) == 0 || worst.Checks[0].Illegal == 0 {
+			t.Errorf("%s: %+v", name, worst)
+		}
+	}
+	r := run(t, conform.Options{}, conform.KernelOp(broken))
+	if r.Count(conform.Failed) != len(r.Cases) || !strings.Contains(r.Cases[0].Error, "nonsense") {
+		t.Errorf("a shader that does not compile: %s, %q", r.Summary(), r.Cases[0].Error)
+	}
+}
+
+// TestFind makes each case again from its name, with the same outcome.
+func TestFind(t *testing.T) {
+	ops := []conform.Op{conform.KernelOp(wrong["rough"])}
+	for _, c := range conform.Cases(ops, 3) {
+		again, err := conform.Find(ops, c.Name())
+		if err != nil || again != c {
+			t.Errorf("%s: got %+v, %v", c.Name(), again, err)
+		}
+	}
+	one, err := conform.Find(ops, "scale.rough/rows=2,size=31,factor=0.25/uniform/seed=11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var worst [2]*conform.Element
+	for i := range worst {
+		r := run(t, conform.Options{Cases: []conform.Case{one}}, ops...)
+		worst[i] = r.Cases[0].Checks[0].Worst
+	}
+	if !reflect.DeepEqual(worst[0], worst[1]) {
+		t.Errorf("the same case gives %v and %v", worst[0], worst[1])
+	}
+	for name, want := range map[string]string{
+		"scale.rough": "want op/sizes/pattern/seed=N", "scale.other/rows=1/uniform/seed=1": `no op "scale.other"`,
+		"scale.rough/rows=1,size=1,factor=1/odd/seed=1":       `no pattern "odd"`,
+		"scale.rough/rows=1,size=1/uniform/seed=1":            `no size "factor"`,
+		"scale.rough/rows=x,size=1,factor=1/uniform/seed=1":   `size "rows=x"`,
+		"scale.rough/rows=1,size=1,factor=1/uniform/seed=one": "seed",
+	} {
+		if _, err := conform.Find(ops, name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
+
+func TestExpectations(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	read := func(text string) (*conform.Expectations, error) {
+		file := filepath.Join(t.TempDir(), "expect.json")
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return conform.ReadExpectations(file, now)
+	}
+	adapter := devicetest.Open(t).Info().Name[:4]
+	e, err := read(`[
+		{"Adapter": "` + adapter + `", "Case": "scale.rough/*/*/*", "Reason": "rough", "Link": "https://example.com/1", "Expires": "2026-06-01"},
+		{"Adapter": "` + adapter + `", "Case": "scale.forward/*/*/*", "Reason": "mended", "Link": "https://example.com/2", "Expires": "2027-01-01"},
+		{"Adapter": "` + adapter + `", "Case": "scale.short/*/*/*", "Reason": "late", "Link": "https://example.com/3", "Expires": "2026-05-31"},
+		{"Adapter": "another", "Case": "scale.over/*/*/*", "Reason": "elsewhere", "Link": "https://example.com/4", "Expires": "2027-01-01"}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, conform.Options{Expected: e}, conform.KernelOp(right), conform.KernelOp(wrong["rough"]), conform.KernelOp(wrong["short"]), conform.KernelOp(wrong["over"]))
+	for _, c := range r.Cases {
+		rough := strings.HasPrefix(c.Name, "scale.rough/")
+		if (c.Verdict == conform.Expected) && (!rough || !strings.Contains(c.Reason, "rough (https://example.com/1)")) || rough && c.Verdict == conform.Illegal {
+			t.Errorf("%s: %s %s", c.Name, c.Verdict, c.Reason)
+		}
+	}
+	if unmet := strings.Join(r.Unmet, "\n"); len(r.Unmet) != 2 || !strings.Contains(unmet, "not needed any more: mended") || !strings.Contains(unmet, "expired on 2026-05-31: late") {
+		t.Errorf("unmet: %q", r.Unmet)
+	}
+	for text, want := range map[string]string{
+		"{": "unexpected", `[{"Adapter": "x"}]`: "entry 0",
+		`[{"Adapter": "x", "Case": "y", "Reason": "z", "Link": "l", "Expires": "soon"}]`:       "want a day",
+		`[{"Adapter": "x", "Case": "[", "Reason": "z", "Link": "l", "Expires": "2027-01-01"}]`: "pattern",
+	} {
+		if _, err := read(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestReports writes a report that has everything in every form, and reads it again.
+func TestReports(t *testing.T) {
+	r := run(t, conform.Options{}, conform.KernelOp(right), conform.KernelOp(wrong["rough"]), conform.KernelOp(broken))
+	file := filepath.Join(t.TempDir(), "r.json")
+	written := map[string]string{}
+	for name, write := range map[string]func(io.Writer) error{"json": r.WriteJSON, "junit": r.WriteJUnit, "html": r.WriteHTML, "table": r.WriteTable} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		written[name] = b.String()
+	}
+	if err := os.WriteFile(file, []byte(written["json"]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, err := conform.ReadReport(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := conform.Diff(r, again); len(changes) > 0 || again.Summary() != r.Summary() || len(again.Fingerprint.Shaders) < 30 {
+		t.Errorf("read again: %v, %s", changes, again.Summary())
+	}
+	var suite struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+		Errors   int `xml:"errors,attr"`
+		Cases    []struct {
+			Failure *struct{} `xml:"failure"`
+		} `xml:"testcase"`
+	}
+	if err := xml.Unmarshal([]byte(written["junit"]), &suite); err != nil || suite.Tests != len(r.Cases) || suite.Failures != r.Count(conform.Illegal) || suite.Errors != r.Count(conform.Failed) || len(suite.Cases) != suite.Tests {
+		t.Errorf("JUnit: %v, %d tests, %d failures, %d errors; %s", err, suite.Tests, suite.Failures, suite.Errors, r.Summary())
+	}
+	for _, name := range []string{"html", "table"} {
+		for _, want := range []string{"scale.forward", "scale.rough", r.Fingerprint.Adapter, "illegal"} {
+			if !strings.Contains(written[name], want) {
+				t.Errorf("%s has no %q", name, want)
+			}
+		}
+	}
+	for _, link := range []string{"http://", "https://", "src=", "@import"} {
+		if strings.Contains(written["html"], link) {
+			t.Errorf("the page refers to something else: %s", link)
+		}
+	}
+	better := run(t, conform.Options{}, conform.KernelOp(right))
+	better.Fingerprint.Driver = "2.0"
+	better.Cases[0].Verdict = conform.Illegal
+	var b bytes.Buffer
+	if err := conform.WriteDiff(&b, conform.Diff(r, better)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"  driver: ", "-> 2.0", "! " + better.Cases[0].Name + ": ", "illegal -> not run"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the difference has no %q:\n%s", want, b.String())
+		}
+	}
+	for text, want := range map[string]string{"{}": `schema ""`, "[": "unexpected", `{"Schema": "pumice.conform.9"}`: "pumice.conform.9"} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conform.ReadReport(file); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("report %q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for _, text := range []string{"1.5", `"NaN"`, `"+Inf"`, `"-Inf"`, "-0", "1e-45"} {
+		var n conform.Number
+		if err := json.Unmarshal([]byte(text), &n); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := json.Marshal(n); err != nil || string(b) != text {
+			t.Errorf("%s becomes %s, %v", text, b, err)
+		}
+	}
+}
+
+func TestStops(t *testing.T) {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if r, err := conform.Run(ended, devicetest.Open(t), []conform.Op{conform.KernelOp(right)}, conform.Options{}); !errors.Is(err, context.Canceled) || r == nil {
+		t.Errorf("cancelled: got %v, %v", r, err)
+	}
+	if _, err := conform.Run(ctx, devicetest.Open(t), nil, conform.Options{Match: "["}); err == nil {
+		t.Error("a pattern that is none is taken")
+	}
+	r := run(t, conform.Options{}, conform.Op{Name: "panics", Shapes: []string{"n=1"}, Patterns: []string{"uniform"}, Record: func(r *conform.Recorder) { r.N("m") }})
+	if r.Count(conform.Failed) != 1 || !strings.Contains(r.Cases[0].Error, `have no "m"`) {
+		t.Errorf("an op that panics: %s, %+v", r.Summary(), r.Cases)
+	}
+}

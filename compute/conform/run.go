@@ -1,0 +1,213 @@
+package conform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/pumice-ml/pumice/compute"
+)
+
+// Options choose what Run does; the zero value is everything once.
+type Options struct {
+	Seed     uint32              // of all values; 0 is 7
+	Match    string              // a path.Match pattern of kernels or ops; "" is all
+	Expected *Expectations       // known failures
+	Progress func(done, all int) // called after each case
+	Passes   bool                // also each op's first shape with each pass of the compiler left out
+	Cases    []Case              // these, in place of those of the ops
+	Clock    func() time.Time    // nil is time.Now
+	Failed   func(Case, *Result) // called for each case that is illegal
+}
+
+// Run runs the cases of the ops on a GPU device and judges every element that
+// every kernel writes. An illegal element is a verdict, not an error; errors are
+// those of the context and of a device that is lost, and come with the report so
+// far. It panics on the reference device, which is the judge.
+func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report, error) {
+	if dev.IsReference() {
+		panic("conform: Run: the reference device is what others are compared with")
+	}
+	if o.Seed == 0 {
+		o.Seed = 7
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if _, err := path.Match(o.Match, ""); err != nil {
+		return nil, fmt.Errorf("conform: pattern %q: %w", o.Match, err)
+	}
+	cases := o.Cases
+	if cases == nil {
+		cases = Cases(ops, o.Seed)
+	}
+	report := newReport(dev, o.Seed)
+	began := o.Clock()
+	defer func() { report.Seconds = o.Clock().Sub(began).Seconds() }()
+	seen := map[*Op]bool{}
+	var runs []run
+	for _, c := range cases {
+		runs = append(runs, run{Case: c})
+		if o.Passes && !seen[c.Op] {
+			for _, pass := range compute.Passes() {
+				runs = append(runs, run{Case: c, without: []compute.Pass{pass}})
+			}
+		}
+		seen[c.Op] = true
+	}
+	for i, c := range runs {
+		if err := ctx.Err(); err != nil {
+			return report, fmt.Errorf("conform: stopped after %d of %d cases: %w", i, len(runs), err)
+		}
+		start := o.Clock()
+		result, err := c.do(ctx, dev, report, o.Match)
+		if errors.Is(err, compute.ErrDeviceLost) || ctx.Err() != nil {
+			return report, fmt.Errorf("conform: %s: %w", c.name(), err)
+		}
+		if err != nil {
+			result.Verdict, result.Error = Failed, err.Error()
+		}
+		result.Seconds = o.Clock().Sub(start).Seconds()
+		if len(result.Checks) > 0 || result.Error != "" || len(result.Differences) > 0 {
+			o.Expected.apply(report.Fingerprint, result)
+			report.add(result)
+			if o.Failed != nil && result.Verdict.bad() {
+				o.Failed(c.Case, result)
+			}
+		}
+		if o.Progress != nil {
+			o.Progress(i+1, len(runs))
+		}
+	}
+	report.Unmet = o.Expected.unmet(report)
+	return report, nil
+}
+
+// run is a case with passes left out.
+type run struct {
+	Case
+	without []compute.Pass
+}
+
+func (r run) name() string {
+	name := r.Name()
+	for _, p := range r.without {
+		name += "/without=" + string(p)
+	}
+	return name
+}
+
+// do runs one case. A panic of the recording is the op's fault, and an error.
+func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match string) (result *Result, err error) {
+	result = &Result{Name: r.name(), Verdict: Correct}
+	rec, err := newRecorder(dev, r.Case)
+	if err != nil {
+		return result, err
+	}
+	defer func() {
+		dev.Forget(rec.params...)
+		if p := recover(); p != nil {
+			err = fmt.Errorf("conform: %s: panic: %v", r.name(), p)
+		}
+	}()
+	r.Op.Record(rec)
+	whole := match == "" || matches(match, r.Op.Name)
+	if !whole && !slices.ContainsFunc(rec.Dispatches(), func(d compute.Dispatch) bool { return matches(match, d.Kernel.Name()) }) {
+		return result, nil
+	}
+	differences, err := rec.Judge(ctx, rec.write, func(j *compute.Judged) {
+		if whole || matches(match, j.Kernel.Name()) {
+			result.judge(j, report)
+		}
+	}, r.without...)
+	for _, d := range differences {
+		if whole {
+			result.Differences = append(result.Differences, d.String())
+			result.Verdict = Illegal
+		}
+	}
+	return result, err
+}
+
+// Kernels names the kernels that a case runs, without running it.
+func Kernels(dev *compute.Device, c Case) (names []string) {
+	r, err := newRecorder(dev, c)
+	if err != nil {
+		return nil
+	}
+	c.Op.Record(r)
+	for _, d := range r.Dispatches() {
+		names = append(names, d.Kernel.Name())
+	}
+	return names
+}
+
+func matches(pattern, name string) bool {
+	ok, _ := path.Match(pattern, name) // Run has looked at the pattern
+	return ok
+}
+
+// judge adds what a dispatch wrote to one tensor to the result and the summary of
+// its kernel.
+func (r *Result) judge(j *compute.Judged, report *Report) {
+	c := Check{Dispatch: j.Dispatch, Kernel: j.Kernel.Name(), Params: fmt.Sprintf("%+v", j.Params), Tensor: j.Binding, Elements: len(j.Got)}
+	k := report.kernel(j.Kernel)
+	worst, at := -1.0, -1
+	for i, got := range j.Got {
+		share := j.Share(i)
+		rounded := share == 0 || got == float64(float32(j.Want[i]))
+		switch {
+		case share > 1:
+			c.Illegal++
+		case rounded:
+			c.Correct++
+		default:
+			c.Within++
+		}
+		k.count(share, rounded)
+		if share > worst {
+			worst, at = share, i
+		}
+	}
+	if at >= 0 {
+		c.Worst = element(j, at)
+	}
+	if j.Beyond >= 0 {
+		c.Illegal++
+		c.Beyond = true
+	}
+	k.Elements += int64(c.Elements)
+	k.Correct += int64(c.Correct)
+	k.Within += int64(c.Within)
+	k.Illegal += int64(c.Illegal)
+	if worst > k.share() {
+		k.Worst, k.Case = c.Worst, r.Name
+	}
+	switch {
+	case c.Illegal > 0:
+		r.Verdict = Illegal
+	case c.Within > 0 && r.Verdict == Correct:
+		r.Verdict = Within
+	}
+	r.Checks = append(r.Checks, c)
+}
+
+// element describes element i of what was judged, with the numbers of the same
+// index among the inputs of its length.
+func element(j *compute.Judged, i int) *Element {
+	e := &Element{
+		Index: i, Got: Number(j.Got[i]), Want: Number(j.Want[i]), Low: Number(j.Want[i] - j.Bound[i]), High: Number(j.Want[i] + j.Bound[i]),
+		ULP: Number(math.Abs(j.Got[i]-j.Want[i]) / compute.Ulp(j.Want[i])), Share: Number(j.Share(i)),
+	}
+	bindings := j.Kernel.Bindings()
+	for k, x := range j.In {
+		if len(x) == len(j.Got) {
+			e.Inputs = append(e.Inputs, Input{bindings[k].Name, Number(x[i])})
+		}
+	}
+	return e
+}

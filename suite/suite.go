@@ -1,0 +1,298 @@
+// Package suite holds the conformance cases of Pumice itself: every layer with its
+// gradients, every loss, a step of every optimizer, and whole training programs, in
+// shapes and with values that hurt.
+//
+//	report, err := conform.Run(ctx, dev, suite.Ops(), conform.Options{})
+package suite
+
+import (
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+// Ops lists the operations, sorted by family.
+func Ops() []conform.Op {
+	var all []conform.Op
+	for _, family := range [][]conform.Op{
+		activations(), products(), convolutions(), pools(), norms(), shapes(), losses(), optimizers(), programs(),
+	} {
+		all = append(all, family...)
+	}
+	return all
+}
+
+// lengths are of arrays: around a workgroup of 64, primes, and one that needs more
+// than 65,535 workgroups.
+var lengths = []string{"n=1", "n=2", "n=63", "n=64", "n=65", "n=257", "n=4099", "n=16385"}
+
+const long = "n=4200001"
+
+func activations() (ops []conform.Op) {
+	for _, a := range []struct {
+		name  string
+		layer layers.Layer
+	}{
+		{"relu", layers.ReLU{}}, {"leaky_relu", layers.LeakyReLU{}}, {"elu", layers.ELU{}}, {"gelu", layers.GELU{}}, {"gelu_tanh", layers.GELU{Tanh: true}},
+		{"silu", layers.SiLU{}}, {"sigmoid", layers.Sigmoid{}}, {"tanh", layers.Tanh{}}, {"softplus", layers.Softplus{}},
+	} {
+		ops = append(ops, conform.Op{Name: a.name, Shapes: lengths, Record: func(r *conform.Recorder) { r.Layer(a.layer, r.N("n")) }})
+	}
+	return append(ops,
+		conform.Op{Name: "relu/long", Shapes: []string{long}, Patterns: []string{"uniform"}, Record: func(r *conform.Recorder) { r.Layer(layers.ReLU{}, r.N("n")) }},
+		conform.Op{Name: "dropout", Shapes: lengths, Record: func(r *conform.Recorder) { r.Layer(layers.Dropout{P: 0.3}, r.N("n")) }},
+	)
+}
+
+func products() []conform.Op {
+	return []conform.Op{
+		{
+			Name:   "linear",
+			Shapes: []string{"rows=1,in=1,out=1", "rows=3,in=65,out=7", "rows=64,in=64,out=64", "rows=129,in=31,out=1", "rows=1,in=257,out=63", "rows=5,in=1031,out=3", "rows=17,in=13,out=130"},
+			Record: func(r *conform.Recorder) {
+				r.Layer(layers.NewLinear(r.N("in"), r.N("out")), r.N("rows"), r.N("in"))
+			},
+		},
+		{
+			Name: "linear/long", Shapes: []string{"rows=2,in=65536,out=3", "rows=1,in=70000,out=2", "rows=70001,in=3,out=2"}, Patterns: []string{"uniform", "cancel", "equal"},
+			Record: func(r *conform.Recorder) {
+				r.Layer(layers.NewLinear(r.N("in"), r.N("out")), r.N("rows"), r.N("in"))
+			},
+		},
+		{
+			Name: "matmul", Shapes: []string{"batch=1,m=1,k=1,n=1,ta=0,tb=0", "batch=2,m=3,k=5,n=7,ta=0,tb=0", "batch=2,m=9,k=17,n=5,ta=1,tb=0", "batch=3,m=16,k=16,n=16,ta=0,tb=1", "batch=1,m=33,k=65,n=31,ta=1,tb=1", "batch=2,m=8,k=64,n=128,ta=0,tb=0"},
+			Record: func(r *conform.Recorder) {
+				a, b := []int{r.N("batch"), r.N("m"), r.N("k")}, []int{r.N("batch"), r.N("k"), r.N("n")}
+				o := layers.MatMulOptions{TransposeA: r.N("ta") == 1, TransposeB: r.N("tb") == 1}
+				if o.TransposeA {
+					a[1], a[2] = a[2], a[1]
+				}
+				if o.TransposeB {
+					b[1], b[2] = b[2], b[1]
+				}
+				x, y := r.Values(a...), r.Values(b...)
+				z := r.Zeros(r.N("batch"), r.N("m"), r.N("n"))
+				layers.MatMul(x, y, z, o)
+				r.Keep(z)
+			},
+		},
+		{
+			Name: "embedding", Shapes: []string{"rows=1,size=1,n=1", "rows=2,size=3,n=1", "rows=5,size=1,n=65", "rows=64,size=7,n=129", "rows=130,size=64,n=17"},
+			Record: func(r *conform.Recorder) {
+				l := layers.NewEmbedding(r.N("rows"), r.N("size"))
+				r.Walk(l)
+				y := l.Forward(r.Tape, r.Indices(r.N("rows"), r.N("n")))
+				r.Check(y)
+			},
+		},
+	}
+}
+
+func convolutions() []conform.Op {
+	return []conform.Op{
+		{
+			Name: "conv2d", Shapes: []string{
+				"n=1,c=1,h=1,w=1,k=1,s=1,stride=1,pad=0,dil=1,groups=1", "n=2,c=1,h=9,w=11,k=3,s=5,stride=1,pad=0,dil=1,groups=1",
+				"n=3,c=3,h=8,w=7,k=4,s=3,stride=1,pad=1,dil=1,groups=1", "n=2,c=4,h=10,w=9,k=6,s=3,stride=2,pad=1,dil=1,groups=2",
+				"n=1,c=2,h=13,w=12,k=2,s=3,stride=1,pad=2,dil=2,groups=2", "n=2,c=5,h=6,w=6,k=33,s=1,stride=1,pad=0,dil=1,groups=1",
+				"n=1,c=3,h=17,w=19,k=2,s=4,stride=3,pad=3,dil=1,groups=1", "n=1,c=2,h=104,w=103,k=1,s=101,stride=1,pad=0,dil=1,groups=1",
+			},
+			Record: func(r *conform.Recorder) {
+				l := layers.NewConv2DGroups(r.N("c"), r.N("k"), r.N("s"), r.N("s"), r.N("groups"))
+				l.Stride, l.Padding, l.Dilation = r.N("stride"), r.N("pad"), r.N("dil")
+				r.Layer(l, r.N("n"), r.N("c"), r.N("h"), r.N("w"))
+			},
+		},
+		{
+			Name: "conv_transpose2d", Shapes: []string{
+				"n=1,c=1,h=1,w=1,k=1,s=1,stride=1,pad=0,out=0,groups=1", "n=2,c=3,h=5,w=4,k=2,s=3,stride=2,pad=1,out=1,groups=1",
+				"n=1,c=4,h=7,w=6,k=4,s=2,stride=1,pad=0,out=0,groups=2",
+			},
+			Record: func(r *conform.Recorder) {
+				l := layers.NewConvTranspose2DGroups(r.N("c"), r.N("k"), r.N("s"), r.N("s"), r.N("groups"))
+				l.Stride, l.Padding, l.OutputPadding = r.N("stride"), r.N("pad"), r.N("out")
+				r.Layer(l, r.N("n"), r.N("c"), r.N("h"), r.N("w"))
+			},
+		},
+	}
+}
+
+func pools() []conform.Op {
+	shapes := []string{"n=1,c=1,h=2,w=2,size=2,stride=2,pad=0", "n=2,c=3,h=9,w=7,size=3,stride=2,pad=1", "n=1,c=5,h=13,w=11,size=2,stride=1,pad=0", "n=3,c=2,h=8,w=8,size=4,stride=3,pad=2"}
+	dims := func(r *conform.Recorder) []int { return []int{r.N("n"), r.N("c"), r.N("h"), r.N("w")} }
+	return []conform.Op{
+		{Name: "max_pool2d", Shapes: shapes, Record: func(r *conform.Recorder) {
+			r.Layer(layers.MaxPool2D{Size: r.N("size"), Stride: r.N("stride"), Padding: r.N("pad")}, dims(r)...)
+		}},
+		{Name: "avg_pool2d", Shapes: shapes, Record: func(r *conform.Recorder) {
+			r.Layer(layers.AvgPool2D{Size: r.N("size"), Stride: r.N("stride"), Padding: r.N("pad")}, dims(r)...)
+		}},
+		{Name: "global_avg_pool", Shapes: []string{"n=1,c=1,h=1,w=1", "n=2,c=3,h=5,w=7", "n=1,c=67,h=2,w=3", "n=2,c=1,h=29,w=37"}, Record: func(r *conform.Recorder) {
+			r.Layer(layers.GlobalAvgPool{}, dims(r)...)
+		}},
+	}
+}
+
+func norms() []conform.Op {
+	statistics := func(l *layers.BatchNorm) *layers.BatchNorm {
+		for i := range l.RunningVar.Data {
+			l.RunningMean.Data[i], l.RunningVar.Data[i] = float32(i)/7-1, 0.25+float32(i%5)
+		}
+		return l
+	}
+	return []conform.Op{
+		{Name: "batch_norm1d", Shapes: []string{"n=2,c=1", "n=67,c=3", "n=513,c=2", "n=3,c=70"}, Record: func(r *conform.Recorder) {
+			r.Layer(statistics(layers.NewBatchNorm1D(r.N("c"))), r.N("n"), r.N("c"))
+		}},
+		{Name: "batch_norm1d/eval", Shapes: []string{"n=1,c=1", "n=67,c=3", "n=3,c=70"}, Record: func(r *conform.Recorder) {
+			r.Training = false
+			r.Layer(statistics(layers.NewBatchNorm1D(r.N("c"))), r.N("n"), r.N("c"))
+		}},
+		{Name: "batch_norm2d", Shapes: []string{"n=1,c=1,h=1,w=2", "n=3,c=2,h=5,w=7", "n=1,c=2,h=29,w=37"}, Record: func(r *conform.Recorder) {
+			r.Layer(statistics(layers.NewBatchNorm2D(r.N("c"))), r.N("n"), r.N("c"), r.N("h"), r.N("w"))
+		}},
+		{Name: "layer_norm", Shapes: []string{"rows=1,n=2", "rows=67,n=3", "rows=2,n=512", "rows=3,n=1031"}, Record: func(r *conform.Recorder) {
+			r.Layer(layers.NewLayerNorm(r.N("n")), r.N("rows"), r.N("n"))
+		}},
+		{Name: "softmax", Shapes: []string{"rows=1,n=1", "rows=67,n=3", "rows=2,n=512", "rows=3,n=1031"}, Record: func(r *conform.Recorder) {
+			r.Layer(layers.Softmax{}, r.N("rows"), r.N("n"))
+		}},
+		{Name: "log_softmax", Shapes: []string{"rows=1,n=1", "rows=67,n=3", "rows=2,n=512", "rows=3,n=1031"}, Record: func(r *conform.Recorder) {
+			r.Layer(layers.LogSoftmax{}, r.N("rows"), r.N("n"))
+		}},
+	}
+}
+
+func shapes() []conform.Op {
+	pair := func(op func(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor) func(r *conform.Recorder) {
+		return func(r *conform.Recorder) {
+			a, b := r.Values(r.N("a"), r.N("b")), r.Values(r.N("c"), r.N("d"))
+			y := op(r.Tape, a, b)
+			r.Check(y, a, b)
+		}
+	}
+	sizes := []string{"a=1,b=1,c=1,d=1", "a=3,b=67,c=3,d=67", "a=3,b=67,c=1,d=67", "a=129,b=5,c=129,d=1", "a=1,b=7,c=11,d=1"}
+	return []conform.Op{
+		{Name: "add", Shapes: sizes, Record: pair(layers.Add)},
+		{Name: "mul", Shapes: sizes, Record: pair(layers.Mul)},
+		{Name: "concat", Shapes: []string{"rows=1,a=1,b=1", "rows=5,a=3,b=67", "rows=65,a=64,b=1"}, Record: func(r *conform.Recorder) {
+			a, b := r.Values(r.N("rows"), r.N("a")), r.Values(r.N("rows"), r.N("b"))
+			y := layers.Concat(r.Tape, 1, a, b)
+			r.Check(y, a, b)
+		}},
+		{Name: "residual", Shapes: []string{"rows=1,n=1", "rows=9,n=65"}, Record: func(r *conform.Recorder) {
+			r.Layer(layers.Residual{Body: layers.Sequential{layers.NewLinear(r.N("n"), r.N("n")), layers.Tanh{}}}, r.N("rows"), r.N("n"))
+		}},
+	}
+}
+
+func losses() (ops []conform.Op) {
+	for _, l := range []struct {
+		name string
+		loss layers.Loss
+	}{
+		{"mse", layers.MSE{}}, {"l1", layers.L1{}}, {"huber", layers.Huber{}}, {"smooth_l1", layers.SmoothL1{Beta: 0.3}}, {"bce_with_logits", layers.BCEWithLogits{}},
+	} {
+		ops = append(ops, conform.Op{Name: l.name, Shapes: []string{"rows=1,n=1", "rows=3,n=5", "rows=1,n=65", "rows=37,n=29", "rows=2,n=4099"}, Record: func(r *conform.Recorder) {
+			x := r.Values(r.N("rows"), r.N("n"))
+			target := r.Unit(r.N("rows"), r.N("n"))
+			y := l.loss.Loss(r.Tape, x, target)
+			r.CheckLoss(y, x)
+		}})
+	}
+	return append(ops, conform.Op{
+		Name: "softmax_cross_entropy", Shapes: []string{"rows=1,classes=1,smooth=0", "rows=3,classes=10,smooth=0", "rows=65,classes=7,smooth=1", "rows=130,classes=3,smooth=0", "rows=2,classes=1031,smooth=1"},
+		Record: func(r *conform.Recorder) {
+			x := r.Values(r.N("rows"), r.N("classes"))
+			y := layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1 * float32(r.N("smooth"))}.Loss(r.Tape, x, r.Indices(r.N("classes"), r.N("rows")))
+			r.CheckLoss(y, x)
+		},
+	})
+}
+
+func optimizers() (ops []conform.Op) {
+	for _, o := range []struct {
+		name string
+		train.Optimizer
+	}{
+		{"sgd", &train.SGD{LR: 0.1}}, {"sgd/momentum", &train.SGD{LR: 0.1, Momentum: 0.9, Decay: 0.01}}, {"sgd/nesterov", &train.SGD{LR: 0.1, Momentum: 0.9, Nesterov: true}},
+		{"adam", &train.Adam{Decay: 0.01}}, {"adamw", &train.AdamW{}}, {"rmsprop", &train.RMSprop{Momentum: 0.5}},
+	} {
+		ops = append(ops, conform.Op{Name: o.name, Shapes: []string{"n=1", "n=64", "n=65", "n=1031"}, Record: func(r *conform.Recorder) {
+			w := compute.NewParam("w", r.N("n"))
+			r.Set(w)
+			s := &train.State{Names: []string{"w"}, Params: []*compute.Param{w}, Rate: compute.NewParam("rate", 1)}
+			s.Rate.Data[0] = float32(o.LearningRate())
+			r.Own(s.Rate)
+			r.SetGrad(r.Param(w), r.Values(r.N("n")))
+			o.Update(r.Tape, s)
+			// A state as after some steps: averages of squares are not negative, and
+			// the corrections are 1 - beta^step.
+			for _, p := range s.Slots() {
+				p.Frozen = false
+				r.Set(p)
+				for i, v := range p.Data {
+					p.Data[i] = max(v, -v)
+				}
+				if p.Name == "correction" {
+					p.Data[0], p.Data[1] = 0.271, 0.002997
+				}
+			}
+		}})
+	}
+	return ops
+}
+
+// programs are whole training steps, from the data set in device memory to the new
+// weights.
+func programs() (ops []conform.Op) {
+	for _, p := range []struct {
+		name  string
+		model func() layers.Layer
+	}{
+		{"train/mlp", func() layers.Layer {
+			return layers.Sequential{layers.Flatten{}, layers.NewLinear(100, 33), layers.GELU{}, layers.Dropout{P: 0.2}, layers.NewLinear(33, 5)}
+		}},
+		{"train/cnn", func() layers.Layer {
+			return layers.Sequential{
+				layers.NewConv2D(1, 6, 3), layers.NewBatchNorm2D(6), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+				layers.NewConv2D(6, 7, 3), layers.ReLU{}, layers.Flatten{}, layers.NewLinear(28, 5),
+			}
+		}},
+	} {
+		ops = append(ops, conform.Op{Name: p.name, Shapes: []string{"batch=1,images=3", "batch=17,images=50", "batch=64,images=67"}, Patterns: []string{"uniform", "large", "equal"}, Record: func(r *conform.Recorder) {
+			model := p.model()
+			layers.Initialize(model, 5)
+			loop := train.Loop{
+				Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Schedule: train.Linear{Final: 0.1},
+				Batch: r.N("batch"), Epochs: 2, Seed: 3,
+			}
+			if r.N("batch") == 1 { // a batch norm has no variance of one image, but of its pixels
+				loop.Optimizer = &train.SGD{LR: 0.1, Momentum: 0.9}
+			}
+			if err := loop.Record(r.Tape, Shades(r.N("images"), 10)); err != nil {
+				panic(err)
+			}
+			for _, param := range layers.Params(model) {
+				r.Own(param)
+			}
+		}})
+	}
+	return ops
+}
+
+// Shades is a set of square images of five classes, a grey of its own each, with
+// noise.
+func Shades(images, side int) *data.Set {
+	s := &data.Set{Name: "shades", Channels: 1, Height: side, Width: side, Classes: []string{"0", "1", "2", "3", "4"}}
+	for i := range images {
+		bits := compute.RandomBits(11, 0, 0, uint32(i))
+		s.Labels = append(s.Labels, byte(bits[0]%5))
+		for j := range side * side {
+			s.Pixels = append(s.Pixels, byte(bits[0]%5*45+compute.RandomBits(11, 1, uint32(j), uint32(i))[0]%60))
+		}
+	}
+	return s
+}
