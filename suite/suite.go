@@ -97,13 +97,13 @@ func convolutions() []conform.Op {
 				"n=1,c=1,h=1,w=1,k=1,s=1,stride=1,pad=0,dil=1,groups=1", "n=2,c=1,h=9,w=11,k=3,s=5,stride=1,pad=0,dil=1,groups=1",
 				"n=3,c=3,h=8,w=7,k=4,s=3,stride=1,pad=1,dil=1,groups=1", "n=2,c=4,h=10,w=9,k=6,s=3,stride=2,pad=1,dil=1,groups=2",
 				"n=1,c=2,h=13,w=12,k=2,s=3,stride=1,pad=2,dil=2,groups=2", "n=2,c=5,h=6,w=6,k=33,s=1,stride=1,pad=0,dil=1,groups=1",
-				"n=1,c=3,h=17,w=19,k=2,s=4,stride=3,pad=3,dil=1,groups=1", "n=1,c=2,h=104,w=103,k=1,s=101,stride=1,pad=0,dil=1,groups=1",
+				"n=1,c=3,h=17,w=19,k=2,s=4,stride=3,pad=3,dil=1,groups=1",
 			},
-			Record: func(r *conform.Recorder) {
-				l := layers.NewConv2DGroups(r.N("c"), r.N("k"), r.N("s"), r.N("s"), r.N("groups"))
-				l.Stride, l.Padding, l.Dilation = r.N("stride"), r.N("pad"), r.N("dil")
-				r.Layer(l, r.N("n"), r.N("c"), r.N("h"), r.N("w"))
-			},
+			Record: conv2d,
+		},
+		{ // kernels too large for the tiled ones
+			Name: "conv2d/large", Shapes: []string{"n=1,c=2,h=104,w=103,k=1,s=101,stride=1,pad=0,dil=1,groups=1", "n=2,c=1,h=21,w=20,k=2,s=12,stride=2,pad=1,dil=1,groups=1"}, Patterns: []string{"uniform", "cancel"},
+			Record: conv2d,
 		},
 		{
 			Name: "conv_transpose2d", Shapes: []string{
@@ -117,6 +117,12 @@ func convolutions() []conform.Op {
 			},
 		},
 	}
+}
+
+func conv2d(r *conform.Recorder) {
+	l := layers.NewConv2DGroups(r.N("c"), r.N("k"), r.N("s"), r.N("s"), r.N("groups"))
+	l.Stride, l.Padding, l.Dilation = r.N("stride"), r.N("pad"), r.N("dil")
+	r.Layer(l, r.N("n"), r.N("c"), r.N("h"), r.N("w"))
 }
 
 func pools() []conform.Op {
