@@ -14,7 +14,8 @@ type Dispatch struct {
 	Tensors []*Tensor
 	Consts  map[string]string // shader constants to replace
 
-	row int // see Tape.Row
+	row   int    // see Tape.Row
+	scope string // see Tape.Within
 }
 
 // maxTrips bounds the loop iterations of one invocation: lavapipe stops an

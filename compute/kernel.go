@@ -190,7 +190,7 @@ func (k *Kernel) Run(params any, tensors ...*Tensor) {
 		}
 	}
 	t := tensors[0].tape
-	t.list = append(t.list, Dispatch{Kernel: k, Params: params, Tensors: append([]*Tensor(nil), tensors...)})
+	t.list = append(t.list, Dispatch{Kernel: k, Params: params, Tensors: append([]*Tensor(nil), tensors...), scope: t.scope})
 }
 
 // values are the fields of params as WGSL literals.

@@ -268,6 +268,7 @@ func (p *Program) Close() error {
 type Step struct {
 	Kernel    string
 	Params    string
+	Part      string // of the model, as Tape.Within has it
 	Tensors   []string
 	Groups    [3]uint32
 	Workgroup [3]int
@@ -281,7 +282,7 @@ func (p *Program) Steps() ([]Step, error) {
 	var steps []Step
 	for i := range p.list {
 		d := &p.list[i]
-		s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Workgroup: d.Kernel.entry.Workgroup}
+		s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Part: d.scope, Workgroup: d.Kernel.entry.Workgroup}
 		counted := map[*slot]bool{}
 		for _, x := range d.Tensors {
 			s.Tensors = append(s.Tensors, x.String())

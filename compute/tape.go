@@ -27,6 +27,7 @@ type Tape struct {
 	params   map[*Param]*Tensor
 	backward []func()
 	streams  uint32
+	scope    string
 }
 
 // NewTape returns an empty tape for the device.
@@ -111,7 +112,25 @@ func (t *Tape) Grad(x *Tensor) *Tensor {
 
 // OnBackward leaves a closure that records backward runs; Backward calls the
 // closures in reverse order.
-func (t *Tape) OnBackward(record func()) { t.backward = append(t.backward, record) }
+func (t *Tape) OnBackward(record func()) {
+	scope := t.scope
+	t.backward = append(t.backward, func() { t.in(scope, record) })
+}
+
+// Within records what belongs to a part of a model, such as "3 Linear(512, 10)", so
+// that reports can name it. Parts within parts are joined by a slash.
+func (t *Tape) Within(part string, record func()) {
+	if t.scope != "" {
+		part = t.scope + "/" + part
+	}
+	t.in(part, record)
+}
+
+func (t *Tape) in(scope string, record func()) {
+	defer func(before string) { t.scope = before }(t.scope)
+	t.scope = scope
+	record()
+}
 
 // Backward records the gradients of the sum of loss's elements with respect to
 // everything it was computed from. It may be called once.

@@ -32,6 +32,7 @@ type Judged struct {
 	Dispatch int // index in the compiled program
 	Kernel   *Kernel
 	Params   any
+	Part     string // of the model, as Tape.Within has it
 	Binding  string // the shader's name of the tensor
 	Tensor   *Tensor
 	In       [][]float64 // every tensor of the dispatch before it ran, by binding
@@ -253,7 +254,7 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 			continue
 		}
 		seen := &Judged{
-			Dispatch: i, Kernel: d.Kernel, Params: d.Params, Binding: d.binding(j).Name, Tensor: x,
+			Dispatch: i, Kernel: d.Kernel, Params: d.Params, Part: d.scope, Binding: d.binding(j).Name, Tensor: x,
 			In: in, Got: got[j], Want: r.Want[j], Bound: bounds[j], Partial: p.written(x.base, i+1), Beyond: -1,
 		}
 		if k := slices.IndexFunc(behind[j], func(word uint32) bool { return word != x.base.behind() }); k >= 0 {

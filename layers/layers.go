@@ -75,8 +75,8 @@ type Sequential []Layer
 
 // Forward records all layers.
 func (s Sequential) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
-	for _, l := range s {
-		x = l.Forward(t, x)
+	for i, l := range s {
+		t.Within(fmt.Sprintf("%d %v", i, l), func() { x = l.Forward(t, x) })
 	}
 	return x
 }

@@ -15,9 +15,11 @@ type Residual struct {
 
 // Forward panics where the two shapes differ.
 func (l Residual) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
-	body, shortcut := l.Body.Forward(t, x), x
+	var body *compute.Tensor
+	t.Within("body", func() { body = l.Body.Forward(t, x) })
+	shortcut := x
 	if l.Shortcut != nil {
-		shortcut = l.Shortcut.Forward(t, x)
+		t.Within("shortcut", func() { shortcut = l.Shortcut.Forward(t, x) })
 	}
 	if fmt.Sprint(body.Shape()) != fmt.Sprint(shortcut.Shape()) {
 		panic(fmt.Sprintf("layers: Residual: body gives %v, shortcut %v, want the same shape", body.Shape(), shortcut.Shape()))

@@ -60,10 +60,10 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 	}
 	fmt.Fprintln(out, "device:", why)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tkernel\tgrid\tworkgroup\tbytes\tflops\t")
+	fmt.Fprintln(w, "\tkernel\tgrid\tworkgroup\tbytes\tflops\t  layer")
 	var bytes, flops int64
 	for i, s := range list {
-		fmt.Fprintf(w, "%d\t%s\t%v\t%v\t%d\t%d\t\n", i, s.Kernel, s.Groups, s.Workgroup, s.Bytes, s.Flops)
+		fmt.Fprintf(w, "%d\t%s\t%v\t%v\t%d\t%d\t  %s\n", i, s.Kernel, s.Groups, s.Workgroup, s.Bytes, s.Flops, s.Part)
 		bytes += s.Bytes
 		flops += s.Flops
 	}

@@ -304,3 +304,43 @@ func TestStops(t *testing.T) {
 		t.Errorf("an op that panics: %s, %+v", r.Summary(), r.Cases)
 	}
 }
+
+// planted is a layer of one kernel.
+type planted struct{ k *compute.Kernel }
+
+func (l planted) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
+	y := t.Zeros(x.Shape()...)
+	l.k.Run(params{uint32(x.Dim(0)), uint32(x.Dim(1)), 0.75}, x, y)
+	return y
+}
+
+// stack is a model of layers.
+type stack []planted
+
+func (s stack) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
+	for i, l := range s {
+		t.Within([]string{"first", "second", "third"}[i], func() { x = l.Forward(t, x) })
+	}
+	return x
+}
+
+// TestVerify names the layer that is wrong, and none where all are right.
+func TestVerify(t *testing.T) {
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	input := make([]float32, 6*50)
+	for i := range input {
+		input[i] = float32(i)/7 - 20
+	}
+	for want, model := range map[string]stack{
+		"": {{right}, {right}}, "second": {{right}, {wrong["rough"]}, {wrong["short"]}}, "third": {{right}, {right}, {wrong["short"]}},
+	} {
+		fault, err := conform.Verify(ctx, dev, model, input, 6, 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == "" && fault != nil || want != "" && (fault == nil || fault.Part != want || !strings.Contains(fault.String(), want+": kernel scale.")) {
+			t.Errorf("got %v, want the fault in %q", fault, want)
+		}
+	}
+}
