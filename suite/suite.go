@@ -17,7 +17,7 @@ import (
 func Ops() []conform.Op {
 	var all []conform.Op
 	for _, family := range [][]conform.Op{
-		activations(), products(), convolutions(), pools(), norms(), shapes(), losses(), optimizers(), programs(),
+		activations(), products(), convolutions(), pools(), norms(), shapes(), losses(), optimizers(), programs(), conform.BuiltinOps(),
 	} {
 		all = append(all, family...)
 	}

@@ -1,6 +1,8 @@
 package suite
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -36,6 +38,33 @@ func TestComplete(t *testing.T) {
 	for _, k := range compute.Kernels() {
 		if !seen[k.Name()] {
 			t.Errorf("no case runs %s", k.Name())
+		}
+	}
+}
+
+// TestFunctions measures each function on 2^17 inputs of all sizes, at once and in
+// two parts.
+func TestFunctions(t *testing.T) {
+	ctx, dev := context.Background(), devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	const step = 1 << 15
+	for _, f := range Functions() {
+		whole, err := conform.Measure(ctx, dev, f, conform.Accuracy{}, step, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !whole.OK() || whole.Inputs < 50_000 || whole.ULP == 0 || whole.Next != 1<<32 {
+			t.Errorf("%+v", whole)
+		}
+		first, err := conform.Measure(ctx, dev, f, conform.Accuracy{}, step, 70_000)
+		second, err2 := conform.Measure(ctx, dev, f, first, step, 1<<20)
+		if err := errors.Join(err, err2); err != nil || second != whole || first.Inputs >= whole.Inputs {
+			t.Errorf("in two parts: %+v, then %+v, %v; at once %+v", first, second, err, whole)
+		}
+		if f.Promise = float64(whole.ULP) / 2; f.Promise > 0 {
+			if a, err := conform.Measure(ctx, dev, f, conform.Accuracy{}, step, 1<<20); err != nil || a.OK() {
+				t.Errorf("%s keeps a promise of half of what it needs: %+v, %v", f.Name, a, err)
+			}
 		}
 	}
 }

@@ -26,6 +26,8 @@ type conformOptions struct {
 	all, passes            bool
 	kernel, expect         string
 	json, junit, html, one string
+	functions, exhaustive  bool
+	state                  string
 	seed                   uint32
 }
 
@@ -52,6 +54,9 @@ where an element is illegal. See docs/conformance.md.`,
 	f.StringVar(&o.junit, "junit", "", "write the report as JUnit XML to a file")
 	f.StringVar(&o.html, "html", "", "write the report as an HTML page to a file")
 	f.StringVar(&o.expect, "expect", "", "file of known failures")
+	f.BoolVar(&o.functions, "functions", false, "measure the accuracy of functions of one number, on 2^24 inputs each")
+	f.BoolVar(&o.exhaustive, "exhaustive", false, "the same on all 2^32 inputs")
+	f.StringVar(&o.state, "state", "", "file that --functions and --exhaustive keep what they found in, and go on from")
 	cmd.AddCommand(&cobra.Command{
 		Use: "diff A.json B.json", Short: "Show what changed between two reports", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,6 +77,9 @@ where an element is illegal. See docs/conformance.md.`,
 func (o *conformOptions) run(ctx context.Context, out io.Writer) error {
 	if o.device == "reference" {
 		return fmt.Errorf("--device reference: it is what adapters are compared with")
+	}
+	if o.functions || o.exhaustive {
+		return o.measure(ctx, out)
 	}
 	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes}
 	ops := suite.Ops()

@@ -27,6 +27,15 @@ func TestConform(t *testing.T) {
 	if out := must(t, "conform", "--case", "linear/rows=2,in=5,out=3/cancel/seed=9"); !strings.Contains(out, "1 cases") {
 		t.Errorf("one case: %q", out)
 	}
+	state := filepath.Join(dir, "state.json")
+	measure := []string{"conform", "--functions", "--kernel", "builtins.root", "--state", state}
+	first := must(t, measure...)
+	if again := must(t, measure...); !strings.Contains(first, "sqrt (built in)") || again != first {
+		t.Errorf("functions: %q, then from the file %q", first, again)
+	}
+	if _, err := demo(t, "conform", "--exhaustive", "--kernel", "builtins.root", "--state", state); err == nil || !strings.Contains(err.Error(), "every 256 inputs") {
+		t.Errorf("another run's state: got %v", err)
+	}
 	for want, args := range map[string][]string{
 		"--device reference":      {"--device", "reference"},
 		`matches no kernel`:       {"--kernel", "lion.*", "--passes=false"},
