@@ -87,19 +87,21 @@ func Dot(terms int) Model {
 }
 
 // DotFunc is Dot where the number of terms depends on the params.
-func DotFunc(terms func(params any) int) Model {
-	return Func(func(r *Reference32) [][]float64 {
-		k := float64(terms(r.Params))
-		magnitudes := r.Magnitudes()
-		for i := range magnitudes {
-			if r.Written[i] {
-				for j, m := range magnitudes[i] {
-					magnitudes[i][j] = Gamma(k+1)*m + (k+1)*tiny
-				}
+func DotFunc(terms func(params any) int) Model { return dot(terms) }
+
+type dot func(params any) int
+
+func (terms dot) Bound(r *Reference32) [][]float64 {
+	k := float64(terms(r.Params))
+	magnitudes := r.Magnitudes()
+	for i := range magnitudes {
+		if r.Written[i] {
+			for j, m := range magnitudes[i] {
+				magnitudes[i][j] = Gamma(k+1)*m + (k+1)*tiny
 			}
 		}
-		return magnitudes
-	})
+	}
+	return magnitudes
 }
 
 // DotOf is DotFunc for the kernel's own params type.
@@ -127,6 +129,33 @@ func (r *Reference32) flush(bounds [][]float64) {
 		for j := range b {
 			if d := math.Abs(r.Want[i][j] - flushed[i][j]); !math.IsNaN(d) {
 				b[j] += d
+			}
+		}
+	}
+}
+
+// unspecified makes everything legal where the definition depends on inputs that are
+// NaN or infinite: where its result is not finite, or changes with what stands there.
+// Of sums of products NaN is legal everywhere: a product of 0, of the padding for
+// one, with NaN is NaN, whether or not the definition leaves it out.
+func (r *Reference32) unspecified(got, bounds [][]float64) {
+	finite := func(v float64) bool { return math.Abs(v) <= math.MaxFloat32 }
+	if !slices.ContainsFunc(r.In, func(x []float64) bool { return slices.ContainsFunc(x, func(v float64) bool { return !finite(v) }) }) {
+		return
+	}
+	_, products := r.Kernel.model.(dot)
+	for _, other := range []float64{1e30, -1e30, 0.5} {
+		changed := r.mapped(func(v float64) float64 {
+			if finite(v) {
+				return v
+			}
+			return other
+		})
+		for i, b := range bounds {
+			for j := range b {
+				if want := r.Want[i][j]; !finite(want) || want != changed[i][j] || products && math.IsNaN(got[i][j]) {
+					b[j] = math.Inf(1)
+				}
 			}
 		}
 	}

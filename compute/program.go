@@ -18,11 +18,12 @@ type Program struct {
 	list []Dispatch
 	bake bool
 
-	mu      sync.Mutex
-	runner  runner
-	buffers map[*slot]*buffer // what the program owns
-	params  []*Param          // what it uses of the device's
-	closed  bool
+	mu        sync.Mutex
+	runner    runner
+	buffers   map[*slot]*buffer // what the program owns
+	params    []*Param          // what it uses of the device's
+	nonFinite bool              // see Tape.NonFinite
+	closed    bool
 }
 
 var programs atomic.Int64

@@ -20,6 +20,10 @@ type Tape struct {
 	// a second one; 0 is as many as the device allows. Tests set it, to fold small
 	// grids as large ones are.
 	Row int
+	// NonFinite says that inputs hold NaN or infinities, of which WGSL says nothing:
+	// Judge then takes whatever comes of them, and judges the elements that do not
+	// depend on them.
+	NonFinite bool
 
 	dev      *Device
 	list     []Dispatch

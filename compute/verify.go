@@ -44,10 +44,10 @@ type Judged struct {
 }
 
 // Share is how much of what is legal element i is off by: 0 where it is as the
-// definition has it, at most 1 where it is legal, infinite where no number would do.
+// definition has it, or where anything is legal, at most 1 where it is legal, infinite where no number would do.
 func (j *Judged) Share(i int) float64 {
 	got, want := j.Got[i], j.Want[i]
-	if got == want || j.Partial && math.IsNaN(got) && math.IsNaN(want) {
+	if math.IsInf(j.Bound[i], 1) || got == want || j.Partial && math.IsNaN(got) && math.IsNaN(want) {
 		return 0
 	}
 	// The definition's own rounding, in float64, is not the device's fault.
@@ -136,7 +136,12 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 		}
 		return nil
 	}
-	if err := start(float32(math.NaN())); err != nil {
+	p.nonFinite = t.NonFinite
+	dirt := float32(math.NaN())
+	if t.NonFinite { // a NaN is then one of the inputs'
+		dirt = 1e30
+	}
+	if err := start(dirt); err != nil {
 		return nil, err
 	}
 	for i := range p.list {
@@ -249,6 +254,9 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 	d.Kernel.define(d.Params, r.Want)
 	bounds := d.Kernel.model.Bound(r)
 	r.flush(bounds)
+	if p.nonFinite {
+		r.unspecified(got, bounds)
+	}
 	for j, x := range d.Tensors {
 		if !r.Written[j] {
 			continue

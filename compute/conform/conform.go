@@ -144,7 +144,7 @@ func newRecorder(dev *compute.Device, c Case) (*Recorder, error) {
 		Tape: compute.NewTape(dev), shape: c.Shape, sizes: sizes, values: values{c.Pattern, c.Seed},
 		inputs: map[*compute.Tensor][]float32{}, indices: map[*compute.Tensor][]uint32{},
 	}
-	r.Training = true
+	r.Training, r.NonFinite = true, c.Pattern == special
 	r.Clock = compute.NewParamU32("clock", 2)
 	r.Clock.Ints[0], r.Clock.Ints[1] = 3, c.Seed
 	r.Own(r.Clock)
@@ -191,7 +191,7 @@ func (r *Recorder) Given(numbers []float32, dims ...int) *compute.Tensor {
 func (r *Recorder) Unit(dims ...int) *compute.Tensor {
 	v := r.values.floats(r.next(), compute.Elements(dims))
 	for i, x := range v {
-		v[i] = float32(math.Mod(math.Abs(float64(x)), 1))
+		v[i] = float32(math.Mod(math.Abs(float64(x)), 1)) // NaN stays NaN
 	}
 	return r.Given(v, dims...)
 }

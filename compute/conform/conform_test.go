@@ -344,3 +344,14 @@ func TestVerify(t *testing.T) {
 		}
 	}
 }
+
+// TestSpecial plants NaN: what depends on it may be anything, what does not must be
+// right.
+func TestSpecial(t *testing.T) {
+	for name, op := range map[string]conform.Op{"right": conform.KernelOp(right), "short": conform.KernelOp(wrong["short"])} {
+		op.Patterns = []string{"special"}
+		if r := run(t, conform.Options{}, op); r.OK() != (name == "right") || len(r.Cases) != len(op.Shapes) {
+			t.Errorf("%s: %s", name, r.Summary())
+		}
+	}
+}

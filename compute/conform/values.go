@@ -58,6 +58,16 @@ var patterns = []pattern{
 		}
 		return 4*unit(bits) - 2
 	}, anyIndex},
+	// NaN and the infinities among plain numbers.
+	{special, func(bits uint32, i, _ int) float64 {
+		switch i % 37 {
+		case 5:
+			return math.NaN()
+		case 17:
+			return math.Inf(int(sign(bits)))
+		}
+		return 4*unit(bits) - 2
+	}, anyIndex},
 	// Neighbours that cancel but for the last bit, or all of it.
 	{"cancel", func(_ uint32, i, _ int) float64 {
 		v := 1 + float64(i/2%97)/97
@@ -78,6 +88,9 @@ var patterns = []pattern{
 	{"alternating", func(_ uint32, i, _ int) float64 { return float64(1-2*(i%2)) * float64(1+i%3) },
 		func(_ uint32, i, _, below int) int { return i % 2 * (below - 1) }},
 }
+
+// special is the pattern with NaN and the infinities.
+const special = "special"
 
 // Patterns are the names of the patterns of values, the plain ones first.
 func Patterns() []string {
