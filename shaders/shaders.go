@@ -76,7 +76,7 @@ type Entry struct {
 }
 
 // Load reads one of Pumice's own shaders by name, without the .wgsl.
-func Load(name string) (*Shader, error) { return LoadFS(files, name) }
+func Load(name string) (*Shader, error) { return LoadFS(source, name) }
 
 // LoadFS reads name.wgsl from the root of fsys.
 func LoadFS(fsys fs.FS, name string) (*Shader, error) {
@@ -89,7 +89,7 @@ func LoadFS(fsys fs.FS, name string) (*Shader, error) {
 
 // Names lists Pumice's own shaders, sorted.
 func Names() []string {
-	found, _ := fs.Glob(files, "*.wgsl")
+	found, _ := fs.Glob(source, "*.wgsl")
 	for i, f := range found {
 		found[i] = strings.TrimSuffix(path.Base(f), ".wgsl")
 	}

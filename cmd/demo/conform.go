@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ var errIllegal = errors.New("the adapter does not conform")
 
 type conformOptions struct {
 	choices
-	all, passes            bool
+	all, passes, failFast  bool
 	kernel, expect         string
 	json, junit, html, one string
 	functions, exhaustive  bool
@@ -49,6 +50,7 @@ where an element is illegal. See docs/conformance.md.`,
 	f.StringVar(&o.kernel, "kernel", "", `only kernels or layers that match, as "matmul.*"`)
 	f.StringVar(&o.one, "case", "", "only the case of a name, as reports give it")
 	f.BoolVar(&o.passes, "passes", true, "also with each pass of the compiler left out")
+	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first case that is illegal")
 	f.Uint32Var(&o.seed, "seed", 7, "seed of the values")
 	f.StringVar(&o.json, "json", "", "write the report as JSON to a file")
 	f.StringVar(&o.junit, "junit", "", "write the report as JUnit XML to a file")
@@ -70,6 +72,24 @@ where an element is illegal. See docs/conformance.md.`,
 			}
 			return conform.WriteDiff(cmd.OutOrStdout(), conform.Diff(a, b))
 		},
+	}, &cobra.Command{
+		Use: "practice REPORT.json ...", Short: "Print how far adapters that conform are off, kernel by kernel", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var reports []*conform.Report
+			for _, file := range args {
+				r, err := conform.ReadReport(file)
+				if err != nil {
+					return err
+				}
+				if !r.OK() {
+					return fmt.Errorf("report %s: %s", file, r.Summary())
+				}
+				reports = append(reports, r)
+			}
+			e := json.NewEncoder(cmd.OutOrStdout())
+			e.SetIndent("", " ")
+			return e.Encode(conform.Practise(reports...))
+		},
 	})
 	return cmd
 }
@@ -81,7 +101,7 @@ func (o *conformOptions) run(ctx context.Context, out io.Writer) error {
 	if o.functions || o.exhaustive {
 		return o.measure(ctx, out)
 	}
-	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes}
+	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes, FailFast: o.failFast}
 	ops := suite.Ops()
 	if o.one != "" {
 		c, err := conform.Find(ops, o.one)

@@ -355,3 +355,23 @@ func TestSpecial(t *testing.T) {
 		}
 	}
 }
+
+// TestPractice wants what is unusual to be told apart from what is illegal.
+func TestPractice(t *testing.T) {
+	r := run(t, conform.Options{}, conform.KernelOp(right))
+	p := conform.Practise(r, r)
+	share := p.Shares["scale.forward"]
+	if len(p.Adapters) != 2 || !strings.Contains(p.Adapters[0], r.Fingerprint.Adapter) || share < r.Kernels[0].Worst.Share || share == 0 {
+		t.Errorf("%+v", p)
+	}
+	k := r.Kernels[0]
+	for practical, want := range map[conform.Number]bool{0: false, share: false, k.Worst.Share - 0.05: false, k.Worst.Share - 0.2: true} {
+		if k.Practical = practical; k.Unusual() != want {
+			t.Errorf("worst %v, in practice %v: unusual %v, want %v", k.Worst.Share, practical, !want, want)
+		}
+	}
+	k.Worst.Share, k.Practical = 1.5, 0.1
+	if k.Unusual() {
+		t.Error("what is illegal is called unusual")
+	}
+}

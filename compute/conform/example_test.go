@@ -19,11 +19,12 @@ struct Params { n: u32 }
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 // invocations: n
 @compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x >= params.n { return; }
+fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * 64u + id.x; // long grids are folded into y
+    if i >= params.n { return; }
     var sum = 0.0;
-    for (var k = max(id.x, 1u) - 1u; k < min(id.x + 2u, params.n); k++) { sum += x[k] * 0.25; }
-    y[id.x] = sum;
+    for (var k = max(i, 1u) - 1u; k < min(i + 2u, params.n); k++) { sum += x[k] * 0.25; }
+    y[i] = sum;
 }`)}}, "blur.forward", func(p struct{ N uint32 }, b [][]float64) {
 	for i := range b[0] {
 		b[1][i] = 0

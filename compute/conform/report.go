@@ -2,6 +2,7 @@ package conform
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/shaders"
@@ -90,6 +92,47 @@ type Kernel struct {
 	Shares [12]int64
 	Worst  *Element `json:",omitempty"`
 	Case   string   // of the worst element
+	// Practical is the largest share that was seen on other adapters, or 0 where none
+	// were measured.
+	Practical Number `json:",omitempty"`
+}
+
+// Unusual reports whether the worst element is legal, but further off than on the
+// adapters that were measured, by a tenth of what is legal or more: a sign that
+// something changed before the law is broken.
+func (k *Kernel) Unusual() bool {
+	return k.Practical > 0 && k.Worst != nil && k.Worst.Share <= 1 && k.Worst.Share > k.Practical+0.1
+}
+
+//go:embed practical.json
+var practicalFile []byte
+
+// Practice is what adapters were seen to do, as data.
+type Practice struct {
+	Adapters []string          // where it was measured: adapter, driver, binding
+	Shares   map[string]Number // the largest share of each kernel
+}
+
+var practice = sync.OnceValue(func() (p Practice) {
+	if err := json.Unmarshal(practicalFile, &p); err != nil {
+		panic(err) // a test reads it
+	}
+	return p
+})
+
+// Practise merges reports of adapters that conform to what is usual.
+func Practise(reports ...*Report) Practice {
+	p := Practice{Shares: map[string]Number{}}
+	for _, r := range reports {
+		f := r.Fingerprint
+		p.Adapters = append(p.Adapters, fmt.Sprintf("%s, driver %s, %s", f.Adapter, orDash(f.Driver), f.Binding))
+		for _, k := range r.Kernels {
+			if k.Worst != nil {
+				p.Shares[k.Name] = max(p.Shares[k.Name], Number(math.Ceil(float64(k.Worst.Share)*1000)/1000))
+			}
+		}
+	}
+	return p
 }
 
 func (k *Kernel) share() float64 {
@@ -189,7 +232,7 @@ func version() string {
 func (r *Report) kernel(k *compute.Kernel) *Kernel {
 	found, ok := r.index[k.Name()]
 	if !ok {
-		found = &Kernel{Name: k.Name()}
+		found = &Kernel{Name: k.Name(), Practical: practice().Shares[k.Name()]}
 		r.index[k.Name()] = found
 		r.Kernels = append(r.Kernels, found)
 	}

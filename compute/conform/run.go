@@ -16,12 +16,11 @@ import (
 type Options struct {
 	Seed     uint32              // of all values; 0 is 7
 	Match    string              // a path.Match pattern of kernels or ops; "" is all
+	Cases    []Case              // these, in place of those of the ops
+	Passes   bool                // also each op's first case with each pass of the compiler left out
+	FailFast bool                // stop at the first case that is illegal or failed
 	Expected *Expectations       // known failures
 	Progress func(done, all int) // called after each case
-	Passes   bool                // also each op's first shape with each pass of the compiler left out
-	Cases    []Case              // these, in place of those of the ops
-	Clock    func() time.Time    // nil is time.Now
-	Failed   func(Case, *Result) // called for each case that is illegal
 }
 
 // Run runs the cases of the ops on a GPU device and judges every element that
@@ -35,9 +34,6 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 	if o.Seed == 0 {
 		o.Seed = 7
 	}
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
 	if _, err := path.Match(o.Match, ""); err != nil {
 		return nil, fmt.Errorf("conform: pattern %q: %w", o.Match, err)
 	}
@@ -46,8 +42,8 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 		cases = Cases(ops, o.Seed)
 	}
 	report := newReport(dev, o.Seed)
-	began := o.Clock()
-	defer func() { report.Seconds = o.Clock().Sub(began).Seconds() }()
+	began := time.Now()
+	defer func() { report.Seconds = time.Since(began).Seconds() }()
 	seen := map[*Op]bool{}
 	var runs []run
 	for _, c := range cases {
@@ -63,7 +59,7 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 		if err := ctx.Err(); err != nil {
 			return report, fmt.Errorf("conform: stopped after %d of %d cases: %w", i, len(runs), err)
 		}
-		start := o.Clock()
+		start := time.Now()
 		result, err := c.do(ctx, dev, report, o.Match)
 		if errors.Is(err, compute.ErrDeviceLost) || ctx.Err() != nil {
 			return report, fmt.Errorf("conform: %s: %w", c.name(), err)
@@ -71,12 +67,12 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 		if err != nil {
 			result.Verdict, result.Error = Failed, err.Error()
 		}
-		result.Seconds = o.Clock().Sub(start).Seconds()
+		result.Seconds = time.Since(start).Seconds()
 		if len(result.Checks) > 0 || result.Error != "" || len(result.Differences) > 0 {
 			o.Expected.apply(report.Fingerprint, result)
 			report.add(result)
-			if o.Failed != nil && result.Verdict.bad() {
-				o.Failed(c.Case, result)
+			if o.FailFast && result.Verdict.bad() {
+				break
 			}
 		}
 		if o.Progress != nil {

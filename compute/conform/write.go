@@ -32,6 +32,11 @@ func (r *Report) WriteTable(w io.Writer) error {
 			fmt.Fprintln(w, "  "+line)
 		}
 	}
+	for _, k := range r.Kernels {
+		if k.Unusual() {
+			fmt.Fprintf(w, "\nunusual: %s is off by %s of what is legal, on other adapters by at most %s\n", k.Name, percent(k.Worst.Share), percent(k.Practical))
+		}
+	}
 	for _, u := range r.Unmet {
 		fmt.Fprintln(w, "\nexpectation", u)
 	}
