@@ -68,3 +68,18 @@ func TestFunctions(t *testing.T) {
 		}
 	}
 }
+
+// TestDrifts trains by the definitions and on a device.
+func TestDrifts(t *testing.T) {
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	all, err := Drifts(context.Background(), dev)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d models, %v", len(all), err)
+	}
+	for _, d := range all {
+		if !d.OK() || d.Worst == 0 || d.Last > d.First/2 {
+			t.Errorf("%v: want a loss that halves, and a difference that is small but there", d)
+		}
+	}
+}

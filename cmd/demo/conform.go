@@ -177,6 +177,11 @@ func (o *conformOptions) check(ctx context.Context, out io.Writer, name string, 
 	if err != nil {
 		return false, err
 	}
+	if o.kernel == "" && o.one == "" {
+		if report.Drifts, err = suite.Drifts(ctx, dev); err != nil {
+			return false, err
+		}
+	}
 	if len(report.Cases) == 0 {
 		return false, fmt.Errorf("--kernel %q matches no kernel and no layer", o.kernel)
 	}

@@ -66,10 +66,24 @@ type Report struct {
 	Seconds     float64
 	Kernels     []*Kernel // in the order they ran
 	Cases       []*Result
+	Drifts      []Drift  `json:",omitempty"` // of training, where it was run
 	Unmet       []string `json:",omitempty"` // expectations that are expired or that nothing needed
 
 	index map[string]*Kernel
 }
+
+// Drift is how far training on a device went from training by the definitions.
+type Drift struct {
+	Name        string
+	Steps       int
+	First, Last Number  // losses by the definitions
+	Worst       Number  // largest difference of the losses
+	Step        int     // where
+	Band        float64 // largest difference that is accepted
+}
+
+// OK reports whether the losses stayed within the band.
+func (d Drift) OK() bool { return float64(d.Worst) <= d.Band }
 
 // Fingerprint says what was checked, with what.
 type Fingerprint struct {
@@ -251,8 +265,10 @@ func (r *Report) Count(v Verdict) (n int) {
 	return n
 }
 
-// OK reports whether no case is illegal and none failed.
-func (r *Report) OK() bool { return r.Count(Illegal)+r.Count(Failed) == 0 }
+// OK reports whether no case is illegal, none failed, and no training drifted.
+func (r *Report) OK() bool {
+	return r.Count(Illegal)+r.Count(Failed) == 0 && !slices.ContainsFunc(r.Drifts, func(d Drift) bool { return !d.OK() })
+}
 
 // Bad lists the cases that are illegal or failed, the worst first.
 func (r *Report) Bad() (bad []*Result) {

@@ -32,6 +32,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 			fmt.Fprintln(w, "  "+line)
 		}
 	}
+	for _, d := range r.Drifts {
+		fmt.Fprintln(w, "\n"+d.String())
+	}
 	for _, k := range r.Kernels {
 		if k.Unusual() {
 			fmt.Fprintf(w, "\nunusual: %s is off by %s of what is legal, on other adapters by at most %s\n", k.Name, percent(k.Worst.Share), percent(k.Practical))
@@ -88,6 +91,14 @@ func (e *Element) String() string {
 	s := fmt.Sprintf("[%d]: got %v, want %v, legal from %v to %v, off by %s ULP", e.Index, e.Got, e.Want, e.Low, e.High, short(e.ULP))
 	for _, in := range e.Inputs {
 		s += fmt.Sprintf(", %s %v", in.Name, in.Value)
+	}
+	return s
+}
+
+func (d Drift) String() string {
+	s := fmt.Sprintf("training of %s, %d steps, loss %s to %s: off by at most %s, in step %d, of %s", d.Name, d.Steps, short(d.First), short(d.Last), short(d.Worst), d.Step, short(Number(d.Band)))
+	if !d.OK() {
+		s += ": TOO FAR"
 	}
 	return s
 }
