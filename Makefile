@@ -1,12 +1,20 @@
 # make test: all tests, on a GPU or on a software adapter.
 # make demo: train on the built-in digits.
-.PHONY: test demo driver
+# make web: build the page that checks a browser, for demo serve.
+WEB = web
+
+.PHONY: test demo driver web
 
 test: driver
 	go test ./...
 
 demo:
 	go run ./cmd/demo
+
+web:
+	mkdir -p $(WEB)
+	GOOS=js GOARCH=wasm go build -o $(WEB)/conform.wasm ./cmd/conformweb
+	cp cmd/conformweb/index.html "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(WEB)/
 
 # driver installs a software Vulkan driver on Debian and Ubuntu where there is no
 # adapter, and says so first.

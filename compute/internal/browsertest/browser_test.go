@@ -90,8 +90,20 @@ func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 	})
 	server := httptest.NewServer(mux) // on 127.0.0.1, which a browser trusts with WebGPU
 	defer server.Close()
-	browser := exec.Command(chromium, "--headless", "--no-sandbox", "--no-first-run", "--user-data-dir="+filepath.Join(dir, "profile"),
-		"--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--disable-background-timer-throttling", "--disable-gpu-watchdog", server.URL)
+	status := browse(t, chromium, server.URL, exit)
+	server.Close()
+	if passed := strings.Count(printed.String(), "--- PASS"); status != "0" || passed == 0 {
+		t.Errorf("status %s, %d tests passed\n%s", status, passed, printed.String())
+	} else {
+		t.Logf("%d tests passed\n%s", passed, printed.String())
+	}
+}
+
+// browse opens an address in headless Chromium until the page tells something.
+func browse(t *testing.T, chromium, address string, told <-chan string) string {
+	t.Helper()
+	browser := exec.Command(chromium, "--headless", "--no-sandbox", "--no-first-run", "--user-data-dir="+filepath.Join(t.TempDir(), "profile"),
+		"--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--disable-background-timer-throttling", "--disable-gpu-watchdog", address)
 	if err := browser.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -106,20 +118,14 @@ func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 			<-gone
 		}
 	}
-	var status string
 	select {
-	case status = <-exit:
+	case status := <-told:
 		stop()
+		return status
 	case err := <-gone:
-		status = fmt.Sprintf("the browser ended: %v", err)
+		return fmt.Sprintf("the browser ended: %v", err)
 	case <-time.After(limit):
-		status = "nothing after " + limit.String()
 		stop()
-	}
-	server.Close()
-	if passed := strings.Count(printed.String(), "--- PASS"); status != "0" || passed == 0 {
-		t.Errorf("status %s, %d tests passed\n%s", status, passed, printed.String())
-	} else {
-		t.Logf("%d tests passed\n%s", passed, printed.String())
+		return "nothing after " + limit.String()
 	}
 }

@@ -1,0 +1,102 @@
+//go:build !js
+
+package browsertest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What a test plants in the page before it runs.
+const (
+	refused = `<script>navigator.gpu.requestAdapter = async () => null;</script>`
+	// lost destroys the device when it is about to compile its twentieth pipeline.
+	lost = `<script>
+const request = GPUAdapter.prototype.requestDevice;
+GPUAdapter.prototype.requestDevice = async function (...args) {
+	const device = await request.apply(this, args);
+	const create = device.createComputePipeline;
+	let left = 20;
+	device.createComputePipeline = function (...args) {
+		if (--left == 0) device.destroy();
+		return create.apply(this, args);
+	};
+	return device;
+};
+</script>`
+)
+
+// TestPage opens the page of demo serve as make web builds it: it runs the suite, says
+// when the browser refuses an adapter, and when the device is lost.
+func TestPage(t *testing.T) {
+	chromium := os.Getenv("PUMICE_CHROMIUM")
+	if chromium == "" {
+		t.Skip("PUMICE_CHROMIUM names no browser")
+	}
+	dir := t.TempDir()
+	build := exec.Command("make", "-C", "../../..", "web", "WEB="+dir)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, c := range map[string]struct{ plant, query, want string }{
+		"right":   {"", "plain=true&", ""},
+		"refused": {refused, "", "the browser refused an adapter"},
+		"lost":    {lost, "", "device lost"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := make(chan string, 1)
+			mux := http.NewServeMux()
+			mux.Handle("GET /", http.FileServer(http.Dir(dir)))
+			mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+				html, err := os.ReadFile(filepath.Join(dir, "index.html"))
+				if err != nil {
+					t.Error(err)
+				}
+				w.Write([]byte(strings.Replace(string(html), "<script ", c.plant+"<script ", 1)))
+			})
+			mux.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
+				b, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				told <- string(b)
+			})
+			server := httptest.NewServer(mux)
+			defer server.Close()
+			var got struct {
+				Error, Summary string
+				OK             bool
+				Report         struct {
+					Fingerprint struct{ Browser, Backend string }
+					Cases       []struct{ Name, Verdict, Error string }
+				}
+			}
+			text := browse(t, chromium, server.URL+"/?"+c.query+"post=/report", told)
+			if err := json.Unmarshal([]byte(text), &got); err != nil {
+				t.Fatalf("%v: %.300s", err, text)
+			}
+			if c.want != "" {
+				if !strings.Contains(got.Error, c.want) {
+					t.Errorf("the page says %q, want %q", got.Error, c.want)
+				}
+				return
+			}
+			for _, c := range got.Report.Cases {
+				if c.Verdict == "illegal" || c.Verdict == "error" {
+					t.Errorf("%s: %s %.300s", c.Verdict, c.Name, c.Error)
+				}
+			}
+			if !got.OK || len(got.Report.Cases) < 45 || got.Report.Fingerprint.Backend != "webgpu" || !strings.Contains(got.Report.Fingerprint.Browser, "Chrome") {
+				t.Errorf("%s %q: %+v", got.Summary, got.Error, got.Report.Fingerprint)
+			}
+			t.Log(got.Summary)
+		})
+	}
+}
