@@ -282,27 +282,33 @@ type Step struct {
 func (p *Program) Steps() ([]Step, error) {
 	var steps []Step
 	for i := range p.list {
-		d := &p.list[i]
-		s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Part: d.scope, Workgroup: d.Kernel.entry.Workgroup}
-		counted := map[*slot]bool{}
-		for _, x := range d.Tensors {
-			s.Tensors = append(s.Tensors, x.String())
-			if !counted[x.base] {
-				s.Bytes += int64(x.Len()) * 4
-			}
-			counted[x.base] = true
-		}
-		var err error
-		if s.Groups, err = d.grid(int(p.dev.info.Limits.WorkgroupsPerDimension)); err != nil {
-			return nil, err
-		}
-		if s.Flops, err = d.flops(s.Groups); err != nil {
-			return nil, err
-		}
-		if s.WGSL, err = d.text(p.bake); err != nil {
+		s, err := p.step(i)
+		if err != nil {
 			return nil, err
 		}
 		steps = append(steps, s)
 	}
 	return steps, nil
+}
+
+func (p *Program) step(i int) (Step, error) {
+	d := &p.list[i]
+	s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Part: d.scope, Workgroup: d.Kernel.entry.Workgroup}
+	counted := map[*slot]bool{}
+	for _, x := range d.Tensors {
+		s.Tensors = append(s.Tensors, x.String())
+		if !counted[x.base] {
+			s.Bytes += int64(x.Len()) * 4
+		}
+		counted[x.base] = true
+	}
+	var err error
+	if s.Groups, err = d.grid(int(p.dev.info.Limits.WorkgroupsPerDimension)); err != nil {
+		return s, err
+	}
+	if s.Flops, err = d.flops(s.Groups); err != nil {
+		return s, err
+	}
+	s.WGSL, err = d.text(p.bake)
+	return s, err
 }

@@ -41,10 +41,16 @@ type Judged struct {
 	Bound    []float64 // largest legal |Got - Want|
 	Partial  bool      // a later dispatch writes to the tensor as well, so NaN may be left
 	Beyond   int       // an element written behind the tensor's end, or -1
+
+	program *Program
 }
 
+// Step describes the dispatch, with the text that went to the driver.
+func (j *Judged) Step() (Step, error) { return j.program.step(j.Dispatch) }
+
 // Share is how much of what is legal element i is off by: 0 where it is as the
-// definition has it, or where anything is legal, at most 1 where it is legal, infinite where no number would do.
+// definition has it, or where anything is legal, at most 1 where it is legal,
+// infinite where no number would do.
 func (j *Judged) Share(i int) float64 {
 	got, want := j.Got[i], j.Want[i]
 	if math.IsInf(j.Bound[i], 1) || got == want || j.Partial && math.IsNaN(got) && math.IsNaN(want) {
@@ -263,7 +269,7 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 		}
 		seen := &Judged{
 			Dispatch: i, Kernel: d.Kernel, Params: d.Params, Part: d.scope, Binding: d.binding(j).Name, Tensor: x,
-			In: in, Got: got[j], Want: r.Want[j], Bound: bounds[j], Partial: p.written(x.base, i+1), Beyond: -1,
+			In: in, Got: got[j], Want: r.Want[j], Bound: bounds[j], Partial: p.written(x.base, i+1), Beyond: -1, program: p,
 		}
 		if k := slices.IndexFunc(behind[j], func(word uint32) bool { return word != x.base.behind() }); k >= 0 {
 			seen.Beyond = len(got[j]) + k

@@ -28,6 +28,7 @@ type conformOptions struct {
 	kernel, expect         string
 	json, junit, html, one string
 	functions, exhaustive  bool
+	repro                  string
 	state                  string
 	seed                   uint32
 }
@@ -55,6 +56,7 @@ where an element is illegal. See docs/conformance.md.`,
 	f.StringVar(&o.json, "json", "", "write the report as JSON to a file")
 	f.StringVar(&o.junit, "junit", "", "write the report as JUnit XML to a file")
 	f.StringVar(&o.html, "html", "", "write the report as an HTML page to a file")
+	f.StringVar(&o.repro, "repro", "", "write a folder that shows the worst illegal case alone, made as small as it goes")
 	f.StringVar(&o.expect, "expect", "", "file of known failures")
 	f.BoolVar(&o.functions, "functions", false, "measure the accuracy of functions of one number, on 2^24 inputs each")
 	f.BoolVar(&o.exhaustive, "exhaustive", false, "the same on all 2^32 inputs")
@@ -199,6 +201,20 @@ func (o *conformOptions) check(ctx context.Context, out io.Writer, name string, 
 			return false, fmt.Errorf("report: %w", err)
 		}
 		fmt.Fprintln(out, "wrote", file(w.path))
+	}
+	if bad := report.Bad(); o.repro != "" && len(bad) > 0 && bad[0].Verdict == conform.Illegal {
+		name, _, _ := strings.Cut(bad[0].Name, "/without=")
+		c, err := conform.Find(ops, name)
+		if err != nil {
+			return false, err
+		}
+		if c, _, err = conform.Minimise(ctx, dev, c); err != nil {
+			return false, err
+		}
+		if err := conform.WriteRepro(ctx, dev, c, file(o.repro)); err != nil {
+			return false, err
+		}
+		fmt.Fprintf(out, "wrote %s: %s\n", file(o.repro), c.Name())
 	}
 	return report.OK(), nil
 }

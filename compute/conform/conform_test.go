@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -373,5 +374,52 @@ func TestPractice(t *testing.T) {
 	k.Worst.Share, k.Practical = 1.5, 0.1
 	if k.Unusual() {
 		t.Error("what is illegal is called unusual")
+	}
+}
+
+// TestRepro makes a case that is wrong as small as it goes, and writes it down.
+func TestRepro(t *testing.T) {
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	for name, want := range map[string]string{"rough": "rows=1,size=1", "short": "rows=1,size=1", "dropped": "rows=1,size=1"} {
+		ops := []conform.Op{conform.KernelOp(wrong[name], "rows=7,size=33,factor=0.5")}
+		c, r, err := conform.Minimise(ctx, dev, conform.Cases(ops, 7)[0])
+		if err != nil || r.Verdict != conform.Illegal || !strings.HasPrefix(c.Shape, "rows=") {
+			t.Fatalf("%s: %+v, %v", name, r, err)
+		}
+		if name != "rough" && !strings.HasPrefix(c.Shape, want) { // a single element may be rounded well
+			t.Errorf("%s: the smallest is %s, want %s", name, c.Shape, want)
+		}
+		dir := filepath.Join(t.TempDir(), "repro")
+		if err := conform.WriteRepro(ctx, dev, c, dir); err != nil {
+			t.Fatal(err)
+		}
+		read := func(file string) string {
+			b, err := os.ReadFile(filepath.Join(dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		var b conform.Bundle
+		if err := json.Unmarshal([]byte(read("dispatch.json")), &b); err != nil {
+			t.Fatal(err)
+		}
+		if b.Case != c.Name() || b.Entry != name || len(b.Tensors) != 2 || len(b.Tensors[1].Low) != len(b.Tensors[0].Before) || b.Groups[0] == 0 {
+			t.Errorf("%s: %+v", name, b)
+		}
+		if !strings.Contains(read("shader.wgsl"), "const params = Params(") || !strings.Contains(read("index.html"), c.Name()) || !strings.Contains(read("main.go"), c.Name()) {
+			t.Errorf("%s: the files do not hold the case", name)
+		}
+		if out, err := exec.Command("go", "vet", filepath.Join(dir, "main.go")).CombinedOutput(); err != nil {
+			t.Errorf("main.go: %v\n%s", err, out)
+		}
+	}
+	sound := conform.Cases([]conform.Op{conform.KernelOp(right)}, 7)[0]
+	if c, r, err := conform.Minimise(ctx, dev, sound); err != nil || c != sound || r.Verdict == conform.Illegal {
+		t.Errorf("a sound case: %v, %+v, %v", c.Name(), r, err)
+	}
+	if err := conform.WriteRepro(ctx, dev, sound, t.TempDir()); err == nil || !strings.Contains(err.Error(), "no dispatch of it is illegal") {
+		t.Errorf("a repro of a sound case: got %v", err)
 	}
 }

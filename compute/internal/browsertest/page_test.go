@@ -3,6 +3,7 @@
 package browsertest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/compute/devicetest"
 )
 
 // What a test plants in the page before it runs.
@@ -98,5 +104,49 @@ func TestPage(t *testing.T) {
 			}
 			t.Log(got.Summary)
 		})
+	}
+}
+
+// TestReproPage writes down a dispatch that is wrong on every device, and opens the
+// page that runs it alone.
+func TestReproPage(t *testing.T) {
+	chromium := os.Getenv("PUMICE_CHROMIUM")
+	if chromium == "" {
+		t.Skip("PUMICE_CHROMIUM names no browser")
+	}
+	wrong := compute.NewKernelFS(fstest.MapFS{"triple.wgsl": {Data: []byte(`// triple: y = 3 x.
+// x, y are (n).
+struct Params { n: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+// invocations: n
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x < params.n { y[id.x] = 3.0001 * x[id.x]; }
+}`)}}, "triple.forward", func(_ struct{ N uint32 }, b [][]float64) {
+		for i, x := range b[0] {
+			b[1][i] = 3 * x
+		}
+	}, compute.ULP(1))
+	dir := t.TempDir()
+	c := conform.Cases([]conform.Op{conform.KernelOp(wrong, "n=5")}, 7)[0]
+	if err := conform.WriteRepro(context.Background(), devicetest.Open(t), c, dir); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan string, 1)
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServer(http.Dir(dir)))
+	mux.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		told <- string(b)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	if got := browse(t, chromium, server.URL+"/?post=/report", told); !strings.HasPrefix(got, "5 of 5 elements of y are illegal here") {
+		t.Errorf("the page says %q", got)
 	}
 }
