@@ -182,7 +182,7 @@ func TestExpectations(t *testing.T) {
 		}
 		return conform.ReadExpectations(file, now)
 	}
-	adapter := devicetest.Open(t).Info().Name[:4]
+	adapter := devicetest.Open(t).Info().Name
 	e, err := read(`[
 		{"Adapter": "` + adapter + `", "Case": "scale.rough/*/*/*", "Reason": "rough", "Link": "https://example.com/1", "Expires": "2026-06-01"},
 		{"Adapter": "` + adapter + `", "Case": "scale.forward/*/*/*", "Reason": "mended", "Link": "https://example.com/2", "Expires": "2027-01-01"},

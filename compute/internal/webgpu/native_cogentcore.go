@@ -94,9 +94,11 @@ func Adapters() ([]*Adapter, error) {
 
 // Info describes the adapter.
 func (a *Adapter) Info() Info {
+	// wgpu 0.19 gives the number of the device as its name, and the name as the
+	// description.
 	i := a.a.GetInfo()
 	return Info{
-		Name: i.Name, Vendor: i.VendorName, Architecture: i.Architecture, Driver: i.DriverDescription,
+		Name: i.DriverDescription, Vendor: i.VendorName, Architecture: i.Architecture,
 		Backend: map[wgpu.BackendType]string{wgpu.BackendTypeVulkan: "vulkan", wgpu.BackendTypeMetal: "metal", wgpu.BackendTypeD3D12: "dx12"}[i.BackendType],
 		Type: map[wgpu.AdapterType]string{
 			wgpu.AdapterTypeDiscreteGPU: "discrete", wgpu.AdapterTypeIntegratedGPU: "integrated",
