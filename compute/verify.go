@@ -53,7 +53,15 @@ func (j *Judged) Step() (Step, error) { return j.program.step(j.Dispatch) }
 // infinite where no number would do.
 func (j *Judged) Share(i int) float64 {
 	got, want := j.Got[i], j.Want[i]
-	if math.IsInf(j.Bound[i], 1) || got == want || j.Partial && math.IsNaN(got) && math.IsNaN(want) {
+	if math.IsInf(j.Bound[i], 1) && got != want {
+		// Anything is legal only of inputs that are not finite; else a model that
+		// bounds nothing is at fault.
+		if j.program.nonFinite {
+			return 0
+		}
+		return math.Inf(1)
+	}
+	if got == want || j.Partial && math.IsNaN(got) && math.IsNaN(want) {
 		return 0
 	}
 	// The definition's own rounding, in float64, is not the device's fault.

@@ -28,6 +28,7 @@ var (
 	functionPattern = regexp.MustCompile(`(?m)^((?:@\w+(?:\([^)]*\))?\s*)*)fn\s+(\w+)\s*\(`)
 	sizePattern     = regexp.MustCompile(`@workgroup_size\(([^)]*)\)`)
 	identPattern    = regexp.MustCompile(`[A-Za-z_]\w*`)
+	shapePattern    = regexp.MustCompile(`((?:\w+,\s*)*\w+)\s+(?:is|are)\s+\(([^()]*(?:\([^()]*\)[^()]*)*)\)`)
 	notePattern     = regexp.MustCompile(`^//\s*(invocations|workgroups|trips|flops):\s*(.+?)\s*$`)
 )
 
@@ -244,6 +245,27 @@ func closing(code string, from int) int {
 		}
 	}
 	return -1
+}
+
+// Shapes are the dimensions of the arrays, by name, as the comment that the file
+// starts with gives them: "x, y are (rows, size)" makes the expressions rows and size
+// of x and of y (see Eval). An array that it says nothing of is not there.
+func (s *Shader) Shapes() map[string][]string {
+	var header strings.Builder
+	for line := range strings.Lines(s.Text) {
+		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "//")
+		if !ok {
+			break
+		}
+		header.WriteString(strings.TrimSpace(comment) + " ")
+	}
+	shapes := map[string][]string{}
+	for _, m := range shapePattern.FindAllStringSubmatch(header.String(), -1) {
+		for name := range strings.SplitSeq(m[1], ",") {
+			shapes[strings.TrimSpace(name)] = splitTop(m[2])
+		}
+	}
+	return shapes
 }
 
 // splitTop splits at the commas outside parentheses.

@@ -1,6 +1,7 @@
 package shaders
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -182,5 +183,17 @@ func TestEval(t *testing.T) {
 		if got, err := Eval(expr, names); err == nil {
 			t.Errorf("%s: got %d, want an error", expr, got)
 		}
+	}
+}
+
+// TestShapes reads the dimensions of arrays from the header.
+func TestShapes(t *testing.T) {
+	s, err := Parse("twice", "// twice: y = 2 x.\n// x, y are (rows, ceil(n/4)); part is\n// (max(n, 2)). Nothing is said (of z).\n"+good[strings.Index(good, "struct"):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{"x": {"rows", "ceil(n/4)"}, "y": {"rows", "ceil(n/4)"}, "part": {"max(n, 2)"}}
+	if got := s.Shapes(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

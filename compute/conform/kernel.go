@@ -3,16 +3,12 @@ package conform
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/shaders"
 )
-
-// shapePattern finds "x, y are (rows, size)" in the header of a shader.
-var shapePattern = regexp.MustCompile(`((?:\w+,\s*)*\w+)\s+(?:is|are)\s+\(([^()]*(?:\([^()]*\)[^()]*)*)\)`)
 
 // KernelOp is an op that runs one kernel, yours or ours, on tensors of the shapes
 // that the header of its shader gives, as in
@@ -26,12 +22,7 @@ var shapePattern = regexp.MustCompile(`((?:\w+,\s*)*\w+)\s+(?:is|are)\s+\(([^()]
 // tensor that the kernel writes holds values before. It panics where the header has
 // no shape of a tensor.
 func KernelOp(k *compute.Kernel, shapes ...string) Op {
-	dims := map[string][]string{}
-	for _, m := range shapePattern.FindAllStringSubmatch(header(k.Shader().Text), -1) {
-		for name := range strings.SplitSeq(m[1], ",") {
-			dims[strings.TrimSpace(name)] = split(m[2])
-		}
-	}
+	dims := k.Shader().Shapes()
 	bindings := k.Bindings()
 	for _, b := range bindings {
 		if dims[b.Name] == nil {
@@ -75,37 +66,6 @@ func KernelOp(k *compute.Kernel, shapes ...string) Op {
 		}
 		k.Run(params, tensors...)
 	}}
-}
-
-// header is the comment that a shader starts with, as one line.
-func header(text string) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "//")
-		if !ok {
-			break
-		}
-		lines = append(lines, strings.TrimSpace(comment))
-	}
-	return strings.Join(lines, " ")
-}
-
-// split cuts at commas that are in no parentheses.
-func split(list string) (parts []string) {
-	depth, from := 0, 0
-	for i, c := range list {
-		switch c {
-		case '(':
-			depth++
-		case ')':
-			depth--
-		case ',':
-			if depth == 0 {
-				parts, from = append(parts, strings.TrimSpace(list[from:i])), i+1
-			}
-		}
-	}
-	return append(parts, strings.TrimSpace(list[from:]))
 }
 
 // defaultShapes are sizes around the kernel's workgroup.
