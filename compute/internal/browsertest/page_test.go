@@ -57,7 +57,6 @@ func TestPage(t *testing.T) {
 		"lost":    {lost, "", "device lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			told := make(chan string, 1)
 			mux := http.NewServeMux()
 			mux.Handle("GET /", http.FileServer(http.Dir(dir)))
 			mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -67,15 +66,6 @@ func TestPage(t *testing.T) {
 				}
 				w.Write([]byte(strings.Replace(string(html), "<script ", c.plant+"<script ", 1)))
 			})
-			mux.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
-				b, err := io.ReadAll(r.Body)
-				if err != nil {
-					t.Error(err)
-				}
-				told <- string(b)
-			})
-			server := httptest.NewServer(mux)
-			defer server.Close()
 			var got struct {
 				Error, Summary string
 				OK             bool
@@ -84,7 +74,7 @@ func TestPage(t *testing.T) {
 					Cases       []struct{ Name, Verdict, Error string }
 				}
 			}
-			text := browse(t, chromium, server.URL+"/?"+c.query+"post=/report", told)
+			text := report(t, chromium, mux, c.query)
 			if err := json.Unmarshal([]byte(text), &got); err != nil {
 				t.Fatalf("%v: %.300s", err, text)
 			}
@@ -105,6 +95,23 @@ func TestPage(t *testing.T) {
 			t.Log(got.Summary)
 		})
 	}
+}
+
+// report opens the page that mux serves and returns what it posts to the address in
+// its query.
+func report(t *testing.T, chromium string, mux *http.ServeMux, query string) string {
+	t.Helper()
+	told := make(chan string, 1)
+	mux.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		told <- string(b)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	return browse(t, chromium, server.URL+"/?"+query+"post=/report", told)
 }
 
 // TestReproPage writes down a dispatch that is wrong on every device, and opens the
@@ -134,19 +141,9 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
 	if err := conform.WriteRepro(context.Background(), devicetest.Open(t), c, dir); err != nil {
 		t.Fatal(err)
 	}
-	told := make(chan string, 1)
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServer(http.Dir(dir)))
-	mux.HandleFunc("POST /report", func(_ http.ResponseWriter, r *http.Request) {
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		told <- string(b)
-	})
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	if got := browse(t, chromium, server.URL+"/?post=/report", told); !strings.HasPrefix(got, "5 of 5 elements of y are illegal here") {
+	if got := report(t, chromium, mux, ""); !strings.HasPrefix(got, "5 of 5 elements of y are illegal here") {
 		t.Errorf("the page says %q", got)
 	}
 }

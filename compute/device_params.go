@@ -1,0 +1,146 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+)
+
+// param returns p's buffer on the device, uploaded at first use.
+func (d *Device) param(p *Param) (*buffer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.paramLocked(p)
+}
+
+// use is param for a program, which holds on to the buffer until drop.
+func (d *Device) use(p *Param) (*buffer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b, err := d.paramLocked(p)
+	if err == nil {
+		b.programs++
+	}
+	return b, err
+}
+
+// drop ends a program's use of a parameter.
+func (d *Device) drop(p *Param) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if b, ok := d.params[p]; ok {
+		b.programs--
+		d.sweep(p, b)
+	}
+}
+
+// sweep frees a parameter that is forgotten and that no program uses.
+func (d *Device) sweep(p *Param, b *buffer) {
+	if b.forgotten && b.programs == 0 {
+		d.freeLocked(b)
+		delete(d.params, p)
+	}
+}
+
+func (d *Device) paramLocked(p *Param) (*buffer, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
+	if b, ok := d.params[p]; ok {
+		return b, nil
+	}
+	p.check("Device")
+	b, err := d.allocLocked("parameters", p.Name, p.DType(), p.Len())
+	if err != nil {
+		return nil, err
+	}
+	b.round = b.dtype == F32
+	if err := d.upload(b, p); err != nil {
+		d.freeLocked(b)
+		return nil, err
+	}
+	d.params[p] = b
+	return b, nil
+}
+
+func (d *Device) upload(b *buffer, p *Param) error {
+	words := p.Ints
+	if words == nil {
+		words = asWords(p.Data)
+	}
+	d.up.Add(int64(len(words)) * 4)
+	if err := d.eng.write(b, words); err != nil {
+		return fmt.Errorf("compute: upload %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// Upload replaces the device's values of the parameters by the host's. Those
+// the device does not hold yet are uploaded when they are first used. It panics
+// where a parameter changed its size.
+func (d *Device) Upload(params ...*Param) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for _, p := range params {
+		p.check("Device.Upload")
+		d.mu.Lock()
+		b, ok := d.params[p]
+		d.mu.Unlock()
+		if !ok {
+			continue
+		}
+		if b.n != p.Len() {
+			panic(fmt.Sprintf("compute: Device.Upload: parameter %q has %d elements, the device holds %d", p.Name, p.Len(), b.n))
+		}
+		if err := d.upload(b, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Download brings the device's values of the parameters to the host's arrays.
+// Those the device never used are left as they are.
+func (d *Device) Download(ctx context.Context, params ...*Param) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for _, p := range params {
+		d.mu.Lock()
+		b, ok := d.params[p]
+		d.mu.Unlock()
+		if !ok {
+			continue
+		}
+		words := p.Ints
+		if words == nil {
+			words = asWords(p.Data)
+		}
+		if err := d.readInto(ctx, b, words); err != nil {
+			return fmt.Errorf("compute: download %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// Forget frees the device's copies of the parameters; those that an open program
+// uses, with the last such program.
+func (d *Device) Forget(params ...*Param) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range params {
+		if b, ok := d.params[p]; ok {
+			b.forgotten = true
+			d.sweep(p, b)
+		}
+	}
+}
+
+// Holds reports whether the device has a copy of the parameter, which may be newer
+// than the host's.
+func (d *Device) Holds(p *Param) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.params[p]
+	return ok
+}
