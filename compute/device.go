@@ -41,6 +41,7 @@ type Device struct {
 	closed atomic.Bool
 	up     atomic.Int64
 	down   atomic.Int64
+	checks checks
 }
 
 // engine is what differs between the GPU and the reference.

@@ -20,6 +20,9 @@ var (
 	// ErrLimit says that a tensor, dispatch or kernel is beyond a limit of the
 	// device.
 	ErrLimit = errors.New("limit of the device exceeded")
+	// ErrWrongNumbers says that a kernel that a program needs computes something else
+	// on this device than it is defined to.
+	ErrWrongNumbers = errors.New("the device computes wrong numbers")
 	// ErrClosed says that the device or program was closed.
 	ErrClosed = errors.New("closed")
 )

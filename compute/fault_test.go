@@ -24,6 +24,7 @@ func (f *failing) alloc(label string, dtype DType, n int) (*buffer, error) {
 // TestOutOfMemory lets each allocation of a program fail in turn: the error says
 // which tensor, nothing is left behind, and the device works afterwards.
 func TestOutOfMemory(t *testing.T) {
+	t.Setenv("PUMICE_CACHE", t.TempDir())
 	gpu, err := Open(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +46,17 @@ func TestOutOfMemory(t *testing.T) {
 				return program, y, err
 			}
 			plain := dev.eng
+			dev.eng = &failing{plain, 1} // on a GPU, of the test of fill, which is no verdict on it
+			if _, _, err := compile(); !errors.Is(err, ErrOutOfMemory) {
+				t.Errorf("the first allocation: got %v, want ErrOutOfMemory", err)
+			}
+			dev.eng = plain
+			if program, _, err := compile(); err != nil {
+				t.Fatal(err)
+			} else {
+				program.Close()
+				dev.Forget(p)
+			}
 			failures := 0
 			for n := 1; ; n++ {
 				dev.eng = &failing{plain, n}

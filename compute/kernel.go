@@ -27,6 +27,10 @@ type Kernel struct {
 	define  func(params any, b [][]float64)
 	model   Model
 	gpuRuns atomic.Int64
+
+	variants []Variant
+	hashOnce sync.Once
+	hashText string // see hash
 }
 
 var registry struct {

@@ -10,16 +10,20 @@ import (
 // tape.Compile(compute.Prune), or PUMICE_DEBUG=-prune,-specialise for all.
 type Pass string
 
-// The passes, in their order. Fusion and the choice of variants stand between
-// Accumulate and Specialise, memory planning after them.
+// The passes, in their order.
 const (
 	Prune      Pass = "prune"      // drop dispatches whose results nobody reads
+	Choose     Pass = "choose"     // take variants of kernels that suit the device
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
 	Specialise Pass = "specialise" // bake params and constants into the shader
 )
 
+// Check is the test that kernels must pass on a device before they are used. It
+// changes no program, so Passes does not list it, but it can be left out as well.
+const Check Pass = "check"
+
 // Passes lists the passes, in their order.
-func Passes() []Pass { return []Pass{Prune, Accumulate, Specialise} }
+func Passes() []Pass { return []Pass{Prune, Choose, Accumulate, Specialise} }
 
 // passes reports whether a pass runs.
 func passes(without []Pass) func(Pass) bool {

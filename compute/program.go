@@ -29,23 +29,21 @@ type Program struct {
 var programs atomic.Int64
 
 // Compile turns the recorded list into a program for the tape's device, leaving
-// out the named passes. The reference device runs the list as recorded. Errors
-// wrap ErrLimit, ErrOutOfMemory or carry the shader compiler's message.
+// out the named passes. The reference device runs the list as recorded. Another one
+// tests each kernel that it has not used before. Errors wrap ErrLimit, ErrOutOfMemory
+// or ErrWrongNumbers, or carry the shader compiler's message.
 func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, without) }
 
 // compile makes every buffer of the program larger than its tensor by guard
 // elements; where there are any, the program has parameters of its own.
 func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
+	if guard > 0 { // whoever judges looks at every element
+		without = append(slices.Clone(without), Check)
+	}
 	runs := passes(without)
-	list := t.list
-	if runs(Prune) {
-		list = prune(list)
-	}
-	if !t.dev.IsReference() {
-		list = accumulate(list, t.kept(), runs(Accumulate))
-	}
-	for i := range list {
-		list[i].row = t.Row
+	list, err := t.lower(runs)
+	if err != nil {
+		return nil, err
 	}
 	p := &Program{
 		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list,
@@ -90,12 +88,34 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 	}
-	var err error
 	p.runner, err = t.dev.eng.build(list, func(s *slot) *buffer { return all[s] }, p.bake)
 	if err != nil {
 		return fail(err)
 	}
 	return p, nil
+}
+
+// lower applies the passes that change the list.
+func (t *Tape) lower(runs func(Pass) bool) ([]Dispatch, error) {
+	list := slices.Clone(t.list)
+	if runs(Prune) {
+		list = prune(list)
+	}
+	if !t.dev.IsReference() {
+		name := t.Variant
+		if !runs(Choose) {
+			name = plain
+		}
+		var err error
+		if list, err = t.choose(list, name, runs(Check)); err != nil {
+			return nil, err
+		}
+		list = accumulate(list, t.kept(), runs(Accumulate))
+	}
+	for i := range list {
+		list[i].row = t.Row
+	}
+	return list, nil
 }
 
 func (t *Tape) kept() []*Tensor {

@@ -24,6 +24,9 @@ type Tape struct {
 	// Judge then takes whatever comes of them, and judges the elements that do not
 	// depend on them.
 	NonFinite bool
+	// Variant names the only variant of kernels to take, whether it suits the device
+	// or not; "" leaves the choice to the device.
+	Variant string
 
 	dev      *Device
 	list     []Dispatch

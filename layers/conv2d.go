@@ -51,13 +51,13 @@ func (l *Conv2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 		bias, p.Biased = t.Param(l.Bias), 1
 	}
 	y := t.Zeros(int(p.N), int(p.K), int(p.OH), int(p.OW))
-	p.forward(t, x, weight, bias, y)
+	p.forward(x, weight, bias, y)
 	t.OnBackward(func() {
 		if l.Bias != nil {
 			biasGradient(t, biasParams{Batch: p.N, Channels: p.K, Size: p.OH * p.OW}, t.Grad(y), t.Grad(bias))
 		}
 		p.weightGradient(t, x, t.Grad(y), t.Grad(weight))
-		p.inputGradient(t, weight, t.Grad(y), t.Grad(x))
+		p.inputGradient(weight, t.Grad(y), t.Grad(x))
 	})
 	return y
 }
@@ -112,27 +112,12 @@ func convShape(x, w []int, stride, pad, dilation, groups int) convParams {
 
 // forward records y += bias + convolution of x. Bias is any tensor where p is
 // not Biased.
-func (p convParams) forward(t *compute.Tape, x, weight, bias, y *compute.Tensor) {
-	if tiled, ok := tiles(p, false); ok {
-		tiled.run(t, x, weight, bias, y)
-		return
-	}
+func (p convParams) forward(x, weight, bias, y *compute.Tensor) {
 	convForward.Run(p, x, weight, bias, y)
 }
 
 // inputGradient records dx += the gradient of the input.
-func (p convParams) inputGradient(t *compute.Tape, weight, dy, dx *compute.Tensor) {
-	if p.StrideH == 1 && p.StrideW == 1 {
-		turned := convParams{
-			N: p.N, C: p.K, H: p.OH, W: p.OW, K: p.C, R: p.R, S: p.S, OH: p.H, OW: p.W, StrideH: 1, StrideW: 1,
-			PadH: int32((p.R-1)*p.DilationH) - p.PadH, PadW: int32((p.S-1)*p.DilationW) - p.PadW,
-			DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups,
-		}
-		if tiled, ok := tiles(turned, true); ok {
-			tiled.run(t, dy, weight, weight, dx)
-			return
-		}
-	}
+func (p convParams) inputGradient(weight, dy, dx *compute.Tensor) {
 	convBackwardX.Run(p, weight, dy, dx)
 }
 
@@ -142,18 +127,12 @@ const longest = 50_000
 // weightGradient records dw += the gradient of the weights: parts by splits of
 // dy, and their sum.
 func (p convParams) weightGradient(t *compute.Tape, x, dy, dw *compute.Tensor) {
-	tiled, ok := weightTiles(p)
-	if ok {
-		p.Splits = tiled.Splits
-	} else {
-		p.Splits = p.splits()
+	p.Splits = p.splits()
+	if tiled, ok := weightTiles(p); ok {
+		p.Splits = tiled.Splits // serves both
 	}
 	parts := t.New(append([]int{int(p.Splits)}, dw.Shape()...)...)
-	if ok {
-		convTiledSplit.Run(tiled, x, x, dy, dy, parts)
-	} else {
-		convSplit.Run(p, x, dy, parts)
-	}
+	convSplit.Run(p, x, dy, parts)
 	convJoin.Run(p, parts, dw)
 }
 

@@ -6,6 +6,44 @@ import "github.com/pumice-ml/pumice/compute"
 // they load meets many others. They take every shape whose tiles fit; the plain
 // kernels of conv2d.wgsl take the rest.
 
+func init() {
+	convForward.Prefer(compute.Variant{Name: "tiled", Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+		tiled, ok := tiles(params.(convParams), false)
+		if ok {
+			tiled.run(t, x[0], x[1], x[2], x[3])
+		}
+		return ok
+	}})
+	convBackwardX.Prefer(compute.Variant{Name: "tiled", Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+		p := params.(convParams)
+		if p.StrideH != 1 || p.StrideW != 1 {
+			return false
+		}
+		tiled, ok := tiles(p.turned(), true)
+		if ok {
+			tiled.run(t, x[1], x[0], x[0], x[2])
+		}
+		return ok
+	}})
+	convSplit.Prefer(compute.Variant{Name: "tiled", Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+		tiled, ok := weightTiles(params.(convParams))
+		if ok {
+			convTiledSplit.Run(tiled, x[0], x[0], x[1], x[1], x[2])
+		}
+		return ok
+	}})
+}
+
+// turned is the convolution of dy that gives the gradient of the input, of one with
+// stride 1.
+func (p convParams) turned() convParams {
+	return convParams{
+		N: p.N, C: p.K, H: p.OH, W: p.OW, K: p.C, R: p.R, S: p.S, OH: p.H, OW: p.W, StrideH: 1, StrideW: 1,
+		PadH: int32((p.R-1)*p.DilationH) - p.PadH, PadW: int32((p.S-1)*p.DilationW) - p.PadW,
+		DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups,
+	}
+}
+
 // What a driver can be asked to compile and a register file to hold: products in
 // the body of the innermost loop, and quads of columns.
 const (
@@ -191,8 +229,9 @@ func weightTiles(p convParams) (weightTiledParams, bool) {
 	)
 	strips := max(p.N, 1) * ((p.OW + 3) / 4)
 	blocks := (outer + t.Channels - 1) / t.Channels * ((inner + t.Inputs - 1) / t.Inputs) * p.Groups
-	t.Splits = min(max(1024/blocks/8*8, 8, (strips*p.OH+longest-1)/longest), strips)
-	return t, (strips+t.Splits-1)/t.Splits*p.OH <= longest
+	all := p.N * p.OH * p.OW // of which the plain kernel sums as many splits
+	t.Splits = min(max(1024/blocks/8*8, 8, (all+longest-1)/longest), strips)
+	return t, (strips+t.Splits-1)/t.Splits*p.OH <= longest && (all+t.Splits-1)/t.Splits <= longest
 }
 
 var convTiledSplit = compute.NewKernel("conv2d_tiled_weights.split", func(p weightTiledParams, b [][]float64) {

@@ -1,5 +1,6 @@
 // adam: m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w = w - rate (m/q1) / (sqrt(v/q2) + eps), q = 1 - b^step.
-// w, dw, m, v are (n), rate is (1), q is (2). Decay adds to g, or shrinks w where it is decoupled (AdamW).
+// w, dw, m, v are (n), rate is (1), q, next are (2). Decay adds to g, or shrinks w where it is decoupled (AdamW).
+// test: n=67, beta1=0.9, rest1=0.1, beta2=0.99, rest2=0.01, eps=0.001, decay=0.1, decoupled=1
 
 struct Params { n: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, eps: f32, decay: f32, decoupled: u32 }
 

@@ -1,5 +1,6 @@
 // avg_pool2d: y = the sum of x over each window / the window's elements.
 // x, dx are (planes, h, w), y, dy are (planes, oh, ow).
+// test: planes=3, h=7, w=6, oh=4, ow=3, size=3, stride=2, padding=1, inside=1
 
 struct Params {
     planes: u32, h: u32, w: u32, oh: u32, ow: u32, size: u32, stride: u32, padding: u32,

@@ -1,6 +1,7 @@
 // batch: rows (step mod steps) * batch ... of a set, in order or in the epoch's random order, as numbers.
-// clock is (2), pixels is (set * size) bytes in words, labels is (set) bytes in words,
-// rows is (batch), x is (batch, size), y is (batch).
+// clock is (2), pixels is (ceil(count*size/4)), words of four bytes, labels is (ceil(count/4)), likewise,
+// rows, picked are (batch), x is (batch, size), y is (batch).
+// test: count=23, size=5, batch=7, steps=3, first=1, bits=3, shuffled=1, scale=0.0625
 
 struct Params { count: u32, size: u32, batch: u32, steps: u32, first: u32, bits: u32, shuffled: u32, scale: f32 }
 

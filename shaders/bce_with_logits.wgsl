@@ -1,6 +1,7 @@
 // bce_with_logits: loss = mean of (1 - w) x + (1 + (p - 1) w) log(1 + exp(-x)), with w = wanted, p = weight.
 // x, wanted, dx are (n), part is (ceil(n/chunk)): sums of a chunk each, dloss is (1).
 // weight is (weights), repeated along x.
+// test: n=67, chunk=16, weights=5
 
 struct Params { n: u32, chunk: u32, weights: u32 }
 

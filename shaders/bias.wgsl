@@ -1,5 +1,6 @@
 // bias: y += b along dimension channels; db = sum of dy over the other dimensions, in parts and then in all.
-// y, dy are (batch, channels, size), b, db are (channels), part is (parts, channels), parts of rows (batch, size).
+// y, dy are (batch, channels, size), b, db are (channels), part, sums are (parts, channels), parts of rows (batch, size).
+// test: batch=3, channels=5, size=7, parts=3, length=7
 
 struct Params { batch: u32, channels: u32, size: u32, parts: u32, length: u32 }
 

@@ -1,6 +1,7 @@
 // broadcast: y = a + b or y = a * b, with NumPy's broadcasting.
-// y, dy are (n0, n1, n2, n3, n4, n5), da is as large as y; element (i0 ... i5)
+// y, dy, da are (n0, n1, n2, n3, n4, n5); a, b are (n0*n1*n2*n3*n4*n5) or less; element (i0 ... i5)
 // of a is a[i0*a0 + ... + i5*a5], and of b likewise: a stride of 0 repeats.
+// test: n0=1, n1=1, n2=1, n3=3, n4=5, n5=7, a0=0, a1=0, a2=0, a3=35, a4=7, a5=1, b0=0, b1=0, b2=0, b3=7, b4=0, b5=1
 
 struct Params {
     n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, n5: u32,

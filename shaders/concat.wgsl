@@ -1,6 +1,7 @@
 // concat: y[outer, first + k] = x[outer, k], one input's part of the result.
 // x, dx are (outer, width), y, dy are (outer, total): the joined axis and all
 // after it are one.
+// test: outer=5, width=7, first=3, total=17
 
 struct Params { outer: u32, width: u32, first: u32, total: u32 }
 

@@ -1,6 +1,7 @@
 // conv2d: y[n,k,i,j] += b[k] + sum over c,r,s of w[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
 // x, dx are (n, c, h, w), weight, dw are (k, c/groups, r, s), bias is (k), y, dy are (n, k, oh, ow),
 // part, parts are (splits, k, c/groups, r, s).
+// test: n=2, c=4, h=7, w=8, k=6, r=3, s=2, oh=4, ow=8, stride_h=2, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=2, groups=2, biased=1, splits=3
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,

@@ -1,10 +1,11 @@
 // conv2d_tiled: y[n,k,i,j] = b[k] + sum over c,r,s of w[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
 // x, x1 are (n, c, h, w), weight is (k, c/groups, r, s), bias is (k), y, y1 are (n, k, oh, ow);
-// x1 is x and y1 is y by single elements. packing, packed are (groups, blocks, c/groups, r, s, channels): the
+// x1 is x and y1 is y by single elements. packing, packed are (groups, ceil(k/groups/channels), c/groups, r, s, channels): the
 // weights of the output channels that an invocation computes together, padded with zeros.
 //
 // The input gradient of a convolution with stride 1 is such a sum too: over dy in place of x, with inputs and
 // outputs exchanged, the weights turned round and padding (r-1) dilation - pad. Then y is dx.
+// test: n=2, c=2, h=5, w=8, k=3, r=3, s=3, oh=5, ow=8, stride_h=1, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=1, groups=1, biased=1, turned=0, channels=4, rows=2, quads=3, shift=3, x1=x, y1=y
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,

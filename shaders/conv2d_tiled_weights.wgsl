@@ -1,6 +1,7 @@
 // conv2d_tiled_weights: dw[k,c,r,s] = sum over n,i,j of dy[n,k,i,j] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
 // x, x1 are (n, c, h, w), dy, dy1 are (n, k, oh, ow), part is (splits, k, c/groups, r, s): a split holds the sum
 // over every splits-th strip of an image, 4 columns of dy wide. x1 is x and dy1 is dy by single elements.
+// test: n=2, c=2, h=5, w=8, k=3, r=3, s=3, oh=5, ow=8, stride_h=1, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=1, groups=1, channels=3, inputs=2, quads=3, shift=3, splits=3, x1=x, dy1=dy
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,

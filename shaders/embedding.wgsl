@@ -1,7 +1,8 @@
 // embedding: y[i] = weight[indices[i]], rows of size elements.
 // indices are (n), y, dy are (n, size), weight, dweight are (rows, size); an index beyond the rows counts as the last one.
-// The backward entry points take a block of positions, first ... first + length: head is (rows), the first position
-// of each row, next is (length), the next position of the same row; both count from first, and length stands for none.
+// The backward entry points take a block of positions, first ... first + length: head, heads are (rows), the first position
+// of each row, next, nexts are (length), the next position of the same row; both count from first, and length stands for none.
+// test: n=9, size=5, rows=7, first=0, length=9
 
 struct Params { n: u32, size: u32, rows: u32, first: u32, length: u32 }
 

@@ -1,6 +1,7 @@
 // global_avg_pool: y = the sum of each row of x / count.
 // x is (rows, terms), y, dy are (rows), dx is (rows, count); terms is count, or
 // less where x holds partial sums.
+// test: rows=5, terms=7, count=7
 
 struct Params { rows: u32, terms: u32, count: u32 }
 

@@ -1,5 +1,6 @@
 // huber: loss = mean of scale * (d^2 / 2 where |d| <= delta, else delta * (|d| - delta / 2)), d = x - wanted.
 // x, wanted, dx are (n), part is (ceil(n/chunk)): sums of a chunk each, dloss is (1).
+// test: n=67, chunk=16
 
 struct Params { n: u32, chunk: u32, delta: f32, scale: f32 }
 

@@ -1,5 +1,6 @@
 // l1: loss = mean of |x - wanted|.
 // x, wanted, dx are (n), part is (ceil(n/chunk)): sums of a chunk each, dloss is (1).
+// test: n=67, chunk=16
 
 struct Params { n: u32, chunk: u32 }
 

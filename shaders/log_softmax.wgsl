@@ -1,5 +1,6 @@
 // log_softmax: y = x - max - log(sum of exp(x - max)) over the rows of x.
-// x, y, dy, dx are (rows, size); whole is (rows, 2): the maximum and the sum; slope is (rows): the sum of dy.
+// x, y, result, dy, dx are (rows, size); whole is (rows, 2): the maximum and the sum; slope is (rows): the sum of dy.
+// test: rows=3, size=67
 
 struct Params { rows: u32, size: u32 }
 

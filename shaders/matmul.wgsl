@@ -1,6 +1,8 @@
 // matmul: y += A B, where A is a or its transpose and B is b or its transpose, over columns k0 <= k < k1 of A.
-// A is (batch, m, k), B is (batch, k, n), y is (batch, m, n); a4 and b4 are a and b as vec4.
+// a, a4 are (batch, m, k), b, b4 are (batch, k, n), the last two exchanged where transposed, y is (batch, m, n);
+// a4 is a and b4 is b as vec4.
 // A stride of 0 uses one matrix for the whole batch.
+// test: batch=2, m=9, n=12, k=8, k0=0, k1=8, transpose_a=0, transpose_b=0, stride_a=72, stride_b=96, a4=a, b4=b
 
 struct Params {
     batch: u32, m: u32, n: u32, k: u32, k0: u32, k1: u32,

@@ -1,5 +1,6 @@
 // max_pool2d: y = the largest x of each window; at = where it is in its plane.
-// x, dx are (planes, h, w), y, at, dy are (planes, oh, ow).
+// x, dx are (planes, h, w), y, at, taken, dy are (planes, oh, ow).
+// test: planes=1, h=4, w=4, oh=3, ow=3, size=6, stride=1, padding=2
 
 struct Params { planes: u32, h: u32, w: u32, oh: u32, ow: u32, size: u32, stride: u32, padding: u32 }
 

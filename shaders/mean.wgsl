@@ -1,5 +1,6 @@
 // mean: y[g] = (sum over k of x[g, k]) / count.
 // x is (groups, terms), y is (groups). The terms may be sums themselves, of count elements in all.
+// test: groups=5, terms=7, count=7
 
 struct Params { groups: u32, terms: u32, count: f32 }
 

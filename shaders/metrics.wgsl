@@ -1,5 +1,6 @@
 // metrics: hit = 1 where the first largest logit is the label's; counts += (sum of hit, rows); total += loss * rows.
-// logits is (rows, classes), labels and hit are (rows), loss and total are (1), counts is (2).
+// logits is (rows, classes), labels, hit, hits are (rows), loss, total are (1), counts is (2).
+// test: rows=9, classes=5
 
 struct Params { rows: u32, classes: u32 }
 

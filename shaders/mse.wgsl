@@ -1,5 +1,6 @@
 // mse: loss = mean of (x - wanted)^2.
 // x, wanted, dx are (n), part is (ceil(n/chunk)): sums of a chunk each, dloss is (1).
+// test: n=67, chunk=16
 
 struct Params { n: u32, chunk: u32 }
 

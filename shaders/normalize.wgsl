@@ -1,8 +1,9 @@
 // normalize: y = (x - mean) / sqrt(variance + eps) * weight + bias, with the mean and the variance of a group of x.
 // x, y, dy, dx are (batch, groups, size); mean, variance, running_mean, running_variance, final_mean, final_variance are (groups);
-// they are (outer, affine, inner) as well; weight and bias are (affine).
+// they are (outer, affine, inner) as well; weight, bias are (affine).
 // A batch norm has groups = affine = channels; a layer norm has a group for each row, and inner = 1.
-// moments is (2, groups, chunks), offsets is (2, groups), products is (2, groups, chunks), slopes is (2, groups), parts is (affine, chunks).
+// moments, products are (2, groups, ceil(batch*size/chunk)), offsets, slopes are (2, groups), parts is (affine, ceil(batch*groups*size/affine/chunk)).
+// test: batch=3, groups=5, size=7, affine=5, inner=7, chunk=8, training=1, eps=0.001, momentum=0.1
 
 struct Params {
     batch: u32, groups: u32, size: u32, affine: u32, inner: u32, chunk: u32,

@@ -29,6 +29,7 @@ var (
 	sizePattern     = regexp.MustCompile(`@workgroup_size\(([^)]*)\)`)
 	identPattern    = regexp.MustCompile(`[A-Za-z_]\w*`)
 	shapePattern    = regexp.MustCompile(`((?:\w+,\s*)*\w+)\s+(?:is|are)\s+\(([^()]*(?:\([^()]*\)[^()]*)*)\)`)
+	testPattern     = regexp.MustCompile(`(?m)^//\s*test:\s*(.+?)\s*$`)
 	notePattern     = regexp.MustCompile(`^//\s*(invocations|workgroups|trips|flops):\s*(.+?)\s*$`)
 )
 
@@ -57,6 +58,24 @@ func Parse(name, text string) (*Shader, error) {
 			return fail("Params.%s is %s, want u32, i32 or f32", f[1], f[2])
 		}
 		s.Params = append(s.Params, Field{f[1], f[2]})
+	}
+	if m := testPattern.FindStringSubmatch(text); m != nil {
+		s.Test = map[string]float64{}
+		for _, part := range splitTop(m[1]) {
+			name, value, _ := strings.Cut(part, "=")
+			if identPattern.FindString(value) == value && value != "" {
+				if s.Same == nil {
+					s.Same = map[string]string{}
+				}
+				s.Same[name] = value
+				continue
+			}
+			v, err := strconv.ParseFloat(value, 64)
+			if err != nil || !slices.ContainsFunc(s.Params, func(f Field) bool { return f.Name == name }) {
+				return fail("test: %q, want a field of Params = a number", part)
+			}
+			s.Test[name] = v
+		}
 	}
 	for _, m := range bindingPattern.FindAllStringSubmatchIndex(s.code, -1) {
 		number, _ := strconv.Atoi(s.code[m[2]:m[3]])

@@ -1,5 +1,6 @@
 // sgd: g = dw + decay w; v = momentum v + g; w = w - rate (g + momentum v) with Nesterov, else w - rate v.
 // w, dw, v are (n), rate is (1).
+// test: n=67, nesterov=1
 
 struct Params { n: u32, momentum: f32, decay: f32, nesterov: u32 }
 

@@ -11,6 +11,14 @@
 //	// trips: k                     the most loop iterations of one invocation, nested ones multiplied
 //	// flops: 2*m*n*k               floating-point operations of the whole dispatch
 //
+// The comment that a file starts with gives the shapes of the arrays (Shapes), and,
+// where Params has more than one whole number, a small case that tests every entry
+// point when a device first uses it; 0.5 stands for each f32 that it does not name:
+//
+//	// test: rows=3, size=67
+//
+// There an array that is another one of the file, read in another way, says so: a4=a.
+//
 // A single invocations or workgroups expression is a one-dimensional grid: where
 // it exceeds the workgroups that one dimension allows it is folded into y, and
 // the shader's index is (id.y*groups.x*block + id.x) or (wid.y*groups.x + wid.x).
@@ -36,6 +44,11 @@ type Shader struct {
 	Params   []Field   // fields of struct Params, in order
 	Bindings []Binding // group 0, by binding number; 0 is the params
 	Entries  []Entry   // compute entry points, in order
+
+	// Test holds the fields of Params in a small case that tests the shader.
+	Test map[string]float64
+	// Same names, for some arrays, the one whose elements they are too.
+	Same map[string]string
 
 	code      string // Text with comments blanked, same offsets
 	functions []function

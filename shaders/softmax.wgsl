@@ -1,6 +1,7 @@
 // softmax: y = exp(x - max) / sum of exp(x - max) over the rows of x.
-// x, y, dy, dx are (rows, size); part is (rows, chunks, 2): the maximum of a chunk and the sum of exp(x - maximum);
-// whole is (rows, 2): the same of a row; products is (rows, chunks), slope is (rows): the sum of y * dy.
+// x, y, result, dy, dx are (rows, size); part, parts are (rows, chunks, 2): the maximum of a chunk and the sum of exp(x - maximum);
+// whole, wholes are (rows, 2): the same of a row; products is (rows, chunks), slope is (rows): the sum of y * dy.
+// test: rows=3, size=37, chunk=16, chunks=3
 
 struct Params { rows: u32, size: u32, chunk: u32, chunks: u32 }
 

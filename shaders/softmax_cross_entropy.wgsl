@@ -1,6 +1,7 @@
 // softmax_cross_entropy: loss = sum over rows of w[label] ((1-e) nll[label]) + e/classes sum over c of w[c] nll[c], by the sum of w[label]; nll = max + log(sum exp(x - max)) - x.
-// x, dx are (rows, classes), labels, nll, share are (rows), lse is (rows, 2): maximum and log of the sum, weights is (classes),
-// part is (parts, 2), loss, total, dloss are (1). A label beyond the classes counts as the last one.
+// x, dx are (rows, classes), labels, nll, losses, share, shares are (rows), lse, lses are (rows, 2): maximum and log of the sum, weights is (classes),
+// part, parts are (parts, 2), loss, total, totals, dloss are (1). A label beyond the classes counts as the last one.
+// test: rows=9, classes=5, parts=2, length=5, smoothing=0.1, rest=0.02
 
 struct Params { rows: u32, classes: u32, parts: u32, length: u32, smoothing: f32, rest: f32 }
 

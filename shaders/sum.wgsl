@@ -1,6 +1,8 @@
 // sum: y = the sum of x over some of its axes, a chunk of them at a time.
 // x has kept axes (k0, k1, k2) and summed axes (r0, r1, r2), in any order, with
-// strides s0, s1, s2 and q0, q1, q2; y is (k0*k1*k2, ceil(r0*r1*r2/chunk)).
+// strides s0, s1, s2 and q0, q1, q2; y is (k0*k1*k2, ceil(r0*r1*r2/chunk)); z is (k0*k1*k2).
+// Without gaps x is (k0*k1*k2*r0*r1*r2).
+// test: k0=1, k1=2, k2=3, s0=0, s1=33, s2=1, r0=1, r1=1, r2=11, q0=0, q1=0, q2=3, chunk=16
 
 struct Params {
     k0: u32, k1: u32, k2: u32, s0: u32, s1: u32, s2: u32,

@@ -1,5 +1,5 @@
 // tanh: y = tanh(x), element by element.
-// x, y, dy, dx are (n); result is y again.
+// x, y, result, dy, dx are (n); result is y again.
 
 struct Params { n: u32 }
 

@@ -368,7 +368,7 @@ func TestInfoAndInspect(t *testing.T) {
 	}
 	for _, device := range []string{"auto", "reference"} {
 		out := must(t, "inspect", "--device", device, "--batch", "8")
-		for _, want := range []string{"batch.pick", "conv2d_tiled.forward", "metrics.tally", "rate.linear", "adam.step", "clock.tick", "total of"} {
+		for _, want := range []string{"batch.pick", "conv2d.forward", "metrics.tally", "rate.linear", "adam.step", "clock.tick", "total of"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("inspect prints %q, without %s", out, want)
 			}

@@ -45,11 +45,16 @@ type Case struct {
 	Shape   string
 	Pattern string
 	Seed    uint32
+	Variant string // the only variant of kernels to take; "" is the device's choice
 }
 
 // Name is the case's name, from which Find makes it again.
 func (c Case) Name() string {
-	return fmt.Sprintf("%s/%s/%s/seed=%d", c.Op.Name, c.Shape, c.Pattern, c.Seed)
+	name := fmt.Sprintf("%s/%s/%s/seed=%d", c.Op.Name, c.Shape, c.Pattern, c.Seed)
+	if c.Variant != "" {
+		name += "/variant=" + c.Variant
+	}
+	return name
 }
 
 // Cases lists the cases of ops, each with a seed.
@@ -62,7 +67,7 @@ func Cases(ops []Op, seed uint32) (all []Case) {
 		}
 		for _, shape := range op.Shapes {
 			for _, pattern := range patterns {
-				all = append(all, Case{op, shape, pattern, seed})
+				all = append(all, Case{Op: op, Shape: shape, Pattern: pattern, Seed: seed})
 			}
 		}
 	}
@@ -73,11 +78,17 @@ func Cases(ops []Op, seed uint32) (all []Case) {
 // must have their names.
 func Find(ops []Op, name string) (Case, error) {
 	parts := strings.Split(name, "/")
+	variant, given := strings.CutPrefix(parts[len(parts)-1], "variant=")
+	if given {
+		parts = parts[:len(parts)-1]
+	} else {
+		variant = ""
+	}
 	if len(parts) < 4 {
-		return Case{}, fmt.Errorf("conform: case %q, want op/sizes/pattern/seed=N", name)
+		return Case{}, fmt.Errorf("conform: case %q, want op/sizes/pattern/seed=N, and /variant=NAME perhaps", name)
 	}
 	n := len(parts)
-	c := Case{Shape: parts[n-3], Pattern: parts[n-2]}
+	c := Case{Shape: parts[n-3], Pattern: parts[n-2], Variant: variant}
 	want := strings.Join(parts[:n-3], "/")
 	i := slices.IndexFunc(ops, func(op Op) bool { return op.Name == want })
 	if i < 0 {
@@ -145,7 +156,7 @@ func newRecorder(dev *compute.Device, c Case) (*Recorder, error) {
 		Tape: compute.NewTape(dev), shape: c.Shape, sizes: sizes, values: values{c.Pattern, c.Seed},
 		inputs: map[*compute.Tensor][]float32{}, indices: map[*compute.Tensor][]uint32{},
 	}
-	r.Training, r.NonFinite = true, c.Pattern == special
+	r.Training, r.NonFinite, r.Variant = true, c.Pattern == special, c.Variant
 	// Every second pattern adds to gradients that are not 0, every third folds the
 	// grid to a column.
 	turn := slices.Index(Patterns(), c.Pattern)

@@ -45,9 +45,20 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 	began := time.Now()
 	defer func() { report.Seconds = time.Since(began).Seconds() }()
 	seen := map[*Op]bool{}
+	names := map[*Op][]string{}
 	var runs []run
 	for _, c := range cases {
 		runs = append(runs, run{Case: c})
+		if !seen[c.Op] {
+			names[c.Op] = variants(dev, c)
+		}
+		for _, v := range names[c.Op] {
+			if o.Cases == nil {
+				other := c
+				other.Variant = v
+				runs = append(runs, run{Case: other, spare: true})
+			}
+		}
 		if o.Passes && !seen[c.Op] {
 			for _, pass := range compute.Passes() {
 				runs = append(runs, run{Case: c, without: []compute.Pass{pass}})
@@ -87,6 +98,7 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 type run struct {
 	Case
 	without []compute.Pass
+	spare   bool // left out where the variant changes nothing
 }
 
 func (r run) name() string {
@@ -112,7 +124,16 @@ func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match 
 	}()
 	r.Op.Record(rec)
 	whole := match == "" || matches(match, r.Op.Name)
-	if !whole && !slices.ContainsFunc(rec.Dispatches(), func(d compute.Dispatch) bool { return matches(match, d.Kernel.Name()) }) {
+	list := rec.Lowered(r.without...)
+	if r.spare {
+		rec.Variant = ""
+		usual := rec.Lowered(r.without...)
+		rec.Variant = r.Case.Variant
+		if slices.EqualFunc(list, usual, func(a, b compute.Dispatch) bool { return a.Kernel == b.Kernel }) {
+			return result, nil
+		}
+	}
+	if !whole && !slices.ContainsFunc(list, func(d compute.Dispatch) bool { return matches(match, d.Kernel.Name()) }) {
 		return result, nil
 	}
 	differences, err := rec.Judge(ctx, rec.write, func(j *compute.Judged) {
@@ -129,15 +150,43 @@ func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match 
 	return result, err
 }
 
-// Kernels names the kernels that a case runs, without running it.
+// Kernels names the kernels that a case runs, or would with another variant, without
+// running it.
 func Kernels(dev *compute.Device, c Case) (names []string) {
 	r, err := newRecorder(dev, c)
 	if err != nil {
 		return nil
 	}
 	c.Op.Record(r)
+	for _, v := range append(variants(dev, c), "") {
+		r.Variant = v
+		for _, d := range r.Lowered() {
+			names = append(names, d.Kernel.Name())
+		}
+	}
+	return names
+}
+
+// plain is the variant of a kernel that is the kernel itself.
+const plain = "plain"
+
+// variants are the variants of the kernels of a case, and plain where there are any.
+func variants(dev *compute.Device, c Case) (names []string) {
+	r, err := newRecorder(dev, c)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = recover() }() // the case itself will say so
+	c.Op.Record(r)
 	for _, d := range r.Dispatches() {
-		names = append(names, d.Kernel.Name())
+		for _, v := range d.Kernel.Variants() {
+			if !slices.Contains(names, v) {
+				names = append(names, v)
+			}
+		}
+	}
+	if names != nil {
+		names = append(names, plain)
 	}
 	return names
 }

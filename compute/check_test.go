@@ -1,0 +1,211 @@
+package compute_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+)
+
+// double is y = 2x, in a shader of its own for each name.
+func double(name, expression string) *compute.Kernel {
+	text := `// ` + name + `: y = 2 x, element by element.
+// x, y are (n).
+struct Params { n: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+const block: u32 = 64u;
+// invocations: n
+@compute @workgroup_size(block)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x < params.n { y[id.x] = ` + expression + `; }
+}
+`
+	return compute.NewKernelFS(fstest.MapFS{name + ".wgsl": {Data: []byte(text)}}, name+".forward", func(_ doubleParams, b [][]float64) {
+		for i, x := range b[0] {
+			b[1][i] = 2 * x
+		}
+	}, compute.Exact)
+}
+
+type doubleParams struct{ N uint32 }
+
+// as is a variant that runs another kernel of double's in the place of one.
+func as(k *compute.Kernel) compute.Variant {
+	return compute.Variant{Name: k.Name(), Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
+		k.Run(params, x...)
+		return true
+	}}
+}
+
+var (
+	doubled       = double("double", "2.0 * x[id.x]")
+	doubledByAdd  = double("double_by_add", "x[id.x] + x[id.x]")
+	doubledNearly = double("double_nearly", "2.0001 * x[id.x]")
+	doubledHalf   = double("double_half", "select(x[id.x] + x[id.x], 0.0, id.x == 66u)")
+	doubledNot    = double("double_not", "x[id.x] + nothing")
+	alone         = double("double_alone", "select(x[id.x] + x[id.x], 0.0, id.x == 66u)")
+)
+
+func init() {
+	doubled.Prefer(as(doubledNearly))
+	doubled.Prefer(as(doubledNot))
+	doubled.Prefer(compute.Variant{Name: "never", Suits: func(compute.Info) bool { return false }, Record: as(doubledHalf).Record})
+	doubled.Prefer(compute.Variant{Name: "cannot", Record: func(*compute.Tape, any, []*compute.Tensor) bool { return false }})
+	doubled.Prefer(as(doubledByAdd))
+}
+
+// cache makes the user's cache folder an empty one, and gives a device of its own.
+func cache(t *testing.T) (*compute.Device, string) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("PUMICE_CACHE", dir)
+	return fresh(t), dir
+}
+
+func fresh(t *testing.T) *compute.Device {
+	t.Helper()
+	name := devicetest.Open(t).Info().Name
+	dev, err := compute.Open(ctx, compute.Want{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
+// steps compiles one run of k and names the kernels of the program.
+func steps(t *testing.T, dev *compute.Device, k *compute.Kernel, without ...compute.Pass) ([]string, error) {
+	t.Helper()
+	tape := compute.NewTape(dev)
+	x, y := tape.Input("x", compute.F32, 5), tape.New(5)
+	k.Run(doubleParams{5}, x, y)
+	tape.Keep(y)
+	p, err := tape.Compile(without...)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	got := make([]float32, 5)
+	if err := errors.Join(p.Write(x, []float32{1, 2, 3, 4, 5}), p.Run(ctx), p.Read(ctx, y, got)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := p.Steps()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Kernel)
+	}
+	if want := []float32{2, 4, 6, 8, 10}; !slices.Equal(got, want) && names[0] != doubledNearly.Name() {
+		t.Errorf("%v gives %v, want %v", names, got, want)
+	}
+	return names, nil
+}
+
+// TestVariantRefused wants a wrong variant, and one that does not compile, refused
+// with the reason, and the next right one taken.
+func TestVariantRefused(t *testing.T) {
+	dev, _ := cache(t)
+	for range 2 { // the second finds it known
+		names, err := steps(t, dev, doubled)
+		if err != nil || !slices.Equal(names, []string{"double_by_add.forward"}) {
+			t.Fatalf("the program is %v, %v", names, err)
+		}
+	}
+	refused := dev.Refused()
+	if len(refused) != 2 {
+		t.Fatalf("refused: %+v", refused)
+	}
+	for i, want := range []struct{ variant, reason string }{{"double_nearly.forward", "at most"}, {"double_not.forward", "nothing"}} {
+		if r := refused[i]; r.Kernel != want.variant || r.Variant != want.variant || !strings.Contains(r.Reason, want.reason) {
+			t.Errorf("refused: %+v, want %+v", r, want)
+		}
+	}
+	if names, err := steps(t, dev, doubled, compute.Choose); err != nil || names[0] != "double.forward" {
+		t.Errorf("without choice: %v, %v", names, err)
+	}
+	if names, err := steps(t, dev, doubled, compute.Check); err == nil && names[0] != "double_nearly.forward" {
+		t.Errorf("without check: %v, %v", names, err)
+	}
+}
+
+// TestWrongNumbers wants a kernel that is wrong, at one element, and has no variant to
+// be a typed error.
+func TestWrongNumbers(t *testing.T) {
+	dev, _ := cache(t)
+	for range 2 {
+		_, err := steps(t, dev, alone)
+		if !errors.Is(err, compute.ErrWrongNumbers) || !strings.Contains(err.Error(), "double_alone.forward") || !strings.Contains(err.Error(), "y (y f32[67])[66]: got 0, want") {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := steps(t, compute.Reference(), alone); err != nil {
+		t.Errorf("the reference device: %v", err)
+	}
+}
+
+// TestChecksCached wants what has passed to be tested once per adapter, and a cache
+// that is broken, or of another text, to be none.
+func TestChecksCached(t *testing.T) {
+	dev, dir := cache(t)
+	tested := func(dev *compute.Device) int64 {
+		t.Helper()
+		before := doubledByAdd.GPURuns()
+		if _, err := steps(t, dev, doubledByAdd); err != nil {
+			t.Fatal(err)
+		}
+		return doubledByAdd.GPURuns() - before - 1 // but for the program itself
+	}
+	if n := tested(dev); n != 1 {
+		t.Errorf("tested %d times at first", n)
+	}
+	if n := tested(dev); n != 0 {
+		t.Errorf("tested %d times by the same device", n)
+	}
+	if n := tested(fresh(t)); n != 0 {
+		t.Errorf("tested %d times by another device on the same adapter", n)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, broken := range []string{"", "{", `["0123"]`} {
+		if err := os.WriteFile(files[0], []byte(broken), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if n := tested(fresh(t)); n != 1 {
+			t.Errorf("tested %d times after a cache of %q", n, broken)
+		}
+	}
+	t.Setenv("PUMICE_CACHE", files[0]) // no folder
+	if n := tested(fresh(t)); n != 1 {
+		t.Errorf("tested %d times without a cache", n)
+	}
+}
+
+// TestTestable wants a test of a kernel to need shapes and sizes.
+func TestTestable(t *testing.T) {
+	if err := add.Testable(); err == nil || !strings.Contains(err.Error(), `no line "// test:" with n`) {
+		t.Errorf("%v", err)
+	}
+	if err := doubled.Testable(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckClosed(t *testing.T) {
+	dev, _ := cache(t)
+	dev.Close()
+	if _, err := steps(t, dev, doubled); !errors.Is(err, compute.ErrClosed) {
+		t.Errorf("on a closed device: %v", err)
+	}
+}
