@@ -11,7 +11,7 @@ import (
 )
 
 var activations = []Layer{
-	LeakyReLU{}, LeakyReLU{Slope: 0.2}, ELU{}, ELU{Alpha: 0.5}, GELU{}, GELU{Tanh: true}, SiLU{}, Sigmoid{}, Tanh{}, Softplus{}, Softplus{Beta: 2.5},
+	LeakyReLU{}, LeakyReLU{Slope: 0.2}, ELU{}, ELU{Alpha: 0.5}, GELU{}, GELU{Tanh: true}, SiLU{}, Sigmoid{}, Tanh{}, Softplus{}, Softplus{Beta: 2.5}, Exp{}, Log{}, Erf{},
 }
 
 func name(l Layer) string { return l.(interface{ String() string }).String() }
@@ -56,7 +56,7 @@ func TestActivationAccuracy(t *testing.T) {
 		t.Run(name(l), func(t *testing.T) {
 			x := few
 			switch l {
-			case GELU{}, Sigmoid{}, Tanh{}:
+			case GELU{}, Sigmoid{}, Tanh{}, Exp{}, Log{}, Erf{}:
 				x = many
 			}
 			tape := compute.NewTape(dev)
@@ -74,9 +74,11 @@ func TestActivationAccuracy(t *testing.T) {
 // the functions: nothing overflows to Inf or NaN.
 func TestActivationExtremes(t *testing.T) {
 	x := []float32{-3e38, -1e4, -100, -88.5, -88, -87.4, -87.3, 87.3, 87.4, 88, 88.5, 100, 1e4, 3e38, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40}
-	limits := map[string][2]float64{ // y at -1e4 and at 1e4
+	low := float32(-87.33654475) // log(2^-126)
+	limits := map[string][2]float32{ // y at -1e4 and at 1e4
 		"LeakyReLU(0.01)": {-100, 1e4}, "LeakyReLU(0.2)": {-2000, 1e4}, "ELU(1)": {-1, 1e4}, "ELU(0.5)": {-0.5, 1e4}, "GELU": {0, 1e4}, "GELU(tanh)": {0, 1e4},
 		"SiLU": {0, 1e4}, "Sigmoid": {0, 1}, "Tanh": {-1, 1}, "Softplus(1)": {0, 1e4}, "Softplus(2.5)": {0, 1e4},
+		"Exp": {0, 3.4027985e38}, "Log": {low, 9.210340372}, "Erf": {-1, 1},
 	}
 	for _, l := range activations {
 		t.Run(name(l), func(t *testing.T) {
@@ -95,7 +97,7 @@ func TestActivationExtremes(t *testing.T) {
 				}
 			}
 			for i, at := range []int{1, 12} {
-				if want := float32(limits[name(l)][i]); got[at] != want {
+				if want := limits[name(l)][i]; got[at] != want {
 					t.Errorf("y at %v is %v, want %v", x[at], got[at], want)
 				}
 			}

@@ -18,12 +18,12 @@ func Functions() []conform.Function {
 		promise float64
 		from    float64
 	}{
-		{"sigmoid", 5, 0}, {"tanh", 6, 0}, {"gelu", 8, 0}, {"elu", 6, 0},
+		{"exp", 3, 0}, {"log", 3, 0}, {"sigmoid", 5, 0}, {"tanh", 6, 0}, {"gelu", 8, 0}, {"elu", 6, 0},
 		// Products of x, up to 104, with a factor that a device may flush, and so a
 		// sum of one that it may flush.
 		// Nothing is promised of gelu_tanh: where it is small, the rounding of its
 		// exponent alone is worth 100 ULP and more.
-		{"gelu_tanh", 0, 0x1p-119}, {"silu", 8, 0x1p-119}, {"softplus", 5, 0x1p-125},
+		{"gelu_tanh", 0, 0x1p-119}, {"silu", 8, 0x1p-119}, {"softplus", 5, 0x1p-125}, {"erf", 7, 0x1p-125},
 	} {
 		all = append(all, conform.Function{Name: f.name, Kernel: kernels[f.name+".forward"], Promise: f.promise, From: f.from})
 	}

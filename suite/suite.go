@@ -37,6 +37,7 @@ func activations() (ops []conform.Op) {
 	}{
 		{"relu", layers.ReLU{}}, {"leaky_relu", layers.LeakyReLU{}}, {"elu", layers.ELU{}}, {"gelu", layers.GELU{}}, {"gelu_tanh", layers.GELU{Tanh: true}},
 		{"silu", layers.SiLU{}}, {"sigmoid", layers.Sigmoid{}}, {"tanh", layers.Tanh{}}, {"softplus", layers.Softplus{}},
+		{"exp", layers.Exp{}}, {"log", layers.Log{}}, {"erf", layers.Erf{}},
 	} {
 		ops = append(ops, conform.Op{Name: a.name, Shapes: lengths, Record: func(r *conform.Recorder) { r.Layer(a.layer, r.N("n")) }})
 	}
