@@ -104,6 +104,28 @@ func (terms dot) Bound(r *Reference32) [][]float64 {
 	return magnitudes
 }
 
+// Reduce is the model of sums of at most terms numbers in any order, added or not to
+// what was there: terms additions, the first of which may be to 0, so that each
+// result is within gamma(terms) of the sum of the magnitudes (Higham, section 4.2),
+// and each partial sum may be flushed.
+func Reduce(terms int) Model { return ReduceOf(func(any) int { return terms }) }
+
+// ReduceOf is Reduce where the number of terms depends on the params.
+func ReduceOf[P any](terms func(p P) int) Model {
+	return Func(func(r *Reference32) [][]float64 {
+		n := float64(terms(r.Params.(P)))
+		bounds := r.Magnitudes()
+		for i, b := range bounds {
+			for j, m := range b {
+				if r.Written[i] {
+					b[j] = Gamma(n)*m + (n+1)*tiny
+				}
+			}
+		}
+		return bounds
+	})
+}
+
 // DotOf is DotFunc for the kernel's own params type.
 func DotOf[P any](terms func(p P) int) Model {
 	return DotFunc(func(params any) int { return terms(params.(P)) })

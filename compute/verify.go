@@ -50,9 +50,13 @@ func (j *Judged) Step() (Step, error) { return j.program.step(j.Dispatch) }
 
 // Share is how much of what is legal element i is off by: 0 where it is as the
 // definition has it, or where anything is legal, at most 1 where it is legal,
-// infinite where no number would do.
+// infinite where no number would do. Anything is legal where the definition's number
+// is more than float32 holds (WGSL, section 15.7.2).
 func (j *Judged) Share(i int) float64 {
 	got, want := j.Got[i], j.Want[i]
+	if math.Abs(want) > math.MaxFloat32 && !math.IsInf(want, 0) {
+		return 0
+	}
 	if math.IsInf(j.Bound[i], 1) && got != want {
 		// Anything is legal only of inputs that are not finite; else a model that
 		// bounds nothing is at fault.

@@ -18,7 +18,7 @@ func addBias(t *compute.Tape, y, b *compute.Tensor, batch, size int) {
 // of the rows, and then the parts.
 func biasGradient(t *compute.Tape, p biasParams, dy, db *compute.Tensor) {
 	rows := p.Batch * p.Size
-	p.Length = uint32(math.Ceil(math.Sqrt(float64(rows))))
+	p.Length = max(uint32(math.Ceil(math.Sqrt(float64(rows)))), 1)
 	p.Parts = (rows + p.Length - 1) / p.Length
 	parts := t.New(int(p.Parts), int(p.Channels))
 	biasParts.Run(p, dy, parts)
@@ -43,11 +43,11 @@ var biasParts = compute.NewKernel("bias.backward_parts", func(p biasParams, b []
 			part[row/int(p.Length)*channels+c] += dy[(row/size*channels+c)*size+row%size]
 		}
 	}
-}, compute.DotOf(func(p biasParams) int { return int(p.Length) }))
+}, compute.ReduceOf(func(p biasParams) int { return int(p.Length) }))
 
 var biasBackward = compute.NewKernel("bias.backward", func(p biasParams, b [][]float64) {
 	parts, db := b[0], b[1]
 	for i, v := range parts {
 		db[i%int(p.Channels)] += v
 	}
-}, compute.DotOf(func(p biasParams) int { return int(p.Parts) }))
+}, compute.ReduceOf(func(p biasParams) int { return int(p.Parts) }))

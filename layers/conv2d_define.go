@@ -118,7 +118,7 @@ func (p *convParams) parts(x, dy, part []float64, splits [][]spot) {
 	inner, outer, taps, out := p.sizes()
 	eachImage(len(splits), func(which int) {
 		spots := splits[which]
-		columns := len(spots)
+		columns := max(len(spots), 1) // zeros where there is none
 		m, d := make([]float64, taps*columns), make([]float64, outer*columns)
 		for g := range int(p.Groups) {
 			for k := range outer {
@@ -137,7 +137,7 @@ func (p *convParams) parts(x, dy, part []float64, splits [][]spot) {
 					}
 				}
 			}
-			blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(outer, max(columns, 1), d), general(taps, max(columns, 1), m), 0,
+			blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(outer, columns, d), general(taps, columns, m), 0,
 				general(outer, taps, part[which*int(p.K)*taps+g*outer*taps:]))
 		}
 	})
@@ -166,4 +166,4 @@ var convJoin = compute.NewKernel("conv2d.join", func(p convParams, b [][]float64
 	for i, v := range parts {
 		dw[i%len(dw)] += v
 	}
-}, compute.DotOf(func(p convParams) int { return int(p.Splits) }))
+}, compute.ReduceOf(func(p convParams) int { return int(p.Splits) }))

@@ -66,4 +66,4 @@ var maxPool2DBackward = compute.NewKernel("max_pool2d.backward", func(p poolPara
 	p.each(func(o, plane, _, _, _, _ int) {
 		dx[plane+int(at[o])] += dy[o]
 	})
-}, compute.DotOf(poolParams.overlap))
+}, compute.ReduceOf(poolParams.overlap))

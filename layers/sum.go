@@ -60,9 +60,9 @@ var sumPartial = compute.NewKernel("sum.partial", func(p sumParams, b [][]float6
 	x, y := b[0], b[1]
 	clear(y)
 	p.each(func(j, c, at int) { y[j*p.chunks()+c] += x[at] })
-}, compute.DotOf(func(p sumParams) int { return min(int(p.Chunk), p.terms()) }))
+}, compute.ReduceOf(func(p sumParams) int { return min(int(p.Chunk), p.terms()) }))
 
 var sumAdd = compute.NewKernel("sum.add", func(p sumParams, b [][]float64) {
 	x, z := b[0], b[1]
 	p.each(func(j, _, at int) { z[j] += x[at] })
-}, compute.DotOf(sumParams.terms))
+}, compute.ReduceOf(sumParams.terms))

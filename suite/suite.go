@@ -26,7 +26,7 @@ func Ops() []conform.Op {
 
 // lengths are of arrays: around a workgroup of 64, primes, and one that needs more
 // than 65,535 workgroups.
-var lengths = []string{"n=1", "n=2", "n=63", "n=64", "n=65", "n=257", "n=4099", "n=16385"}
+var lengths = []string{"n=1", "n=0", "n=2", "n=63", "n=64", "n=65", "n=257", "n=4099", "n=16385"}
 
 const long = "n=4200001"
 
@@ -51,7 +51,7 @@ func products() []conform.Op {
 	return []conform.Op{
 		{
 			Name:   "linear",
-			Shapes: []string{"rows=1,in=1,out=1", "rows=3,in=65,out=7", "rows=64,in=64,out=64", "rows=129,in=31,out=1", "rows=1,in=257,out=63", "rows=5,in=1031,out=3", "rows=17,in=13,out=130"},
+			Shapes: []string{"rows=1,in=1,out=1", "rows=3,in=65,out=7", "rows=64,in=64,out=64", "rows=129,in=31,out=1", "rows=1,in=257,out=63", "rows=5,in=1031,out=3", "rows=17,in=13,out=130", "rows=0,in=3,out=5"},
 			Record: func(r *conform.Recorder) {
 				r.Layer(layers.NewLinear(r.N("in"), r.N("out")), r.N("rows"), r.N("in"))
 			},
@@ -63,7 +63,7 @@ func products() []conform.Op {
 			},
 		},
 		{
-			Name: "matmul", Shapes: []string{"batch=1,m=1,k=1,n=1,ta=0,tb=0", "batch=2,m=3,k=5,n=7,ta=0,tb=0", "batch=2,m=9,k=17,n=5,ta=1,tb=0", "batch=3,m=16,k=16,n=16,ta=0,tb=1", "batch=1,m=33,k=65,n=31,ta=1,tb=1", "batch=2,m=8,k=64,n=128,ta=0,tb=0"},
+			Name: "matmul", Shapes: []string{"batch=1,m=1,k=1,n=1,ta=0,tb=0", "batch=2,m=3,k=5,n=7,ta=0,tb=0", "batch=2,m=9,k=17,n=5,ta=1,tb=0", "batch=3,m=16,k=16,n=16,ta=0,tb=1", "batch=1,m=33,k=65,n=31,ta=1,tb=1", "batch=2,m=8,k=64,n=128,ta=0,tb=0", "batch=1,m=3,k=0,n=5,ta=0,tb=0", "batch=2,m=0,k=3,n=5,ta=0,tb=0"},
 			Record: func(r *conform.Recorder) {
 				a, b := []int{r.N("batch"), r.N("m"), r.N("k")}, []int{r.N("batch"), r.N("k"), r.N("n")}
 				o := layers.MatMulOptions{TransposeA: r.N("ta") == 1, TransposeB: r.N("tb") == 1}
@@ -80,7 +80,7 @@ func products() []conform.Op {
 			},
 		},
 		{
-			Name: "embedding", Shapes: []string{"rows=1,size=1,n=1", "rows=2,size=3,n=1", "rows=5,size=1,n=65", "rows=64,size=7,n=129", "rows=130,size=64,n=17"},
+			Name: "embedding", Shapes: []string{"rows=1,size=1,n=1", "rows=2,size=3,n=1", "rows=5,size=1,n=65", "rows=64,size=7,n=129", "rows=130,size=64,n=17", "rows=3,size=5,n=0"},
 			Record: func(r *conform.Recorder) {
 				l := layers.NewEmbedding(r.N("rows"), r.N("size"))
 				r.Walk(l)
@@ -98,7 +98,7 @@ func convolutions() []conform.Op {
 				"n=1,c=1,h=1,w=1,k=1,s=1,stride=1,pad=0,dil=1,groups=1", "n=2,c=1,h=9,w=11,k=3,s=5,stride=1,pad=0,dil=1,groups=1",
 				"n=3,c=3,h=8,w=7,k=4,s=3,stride=1,pad=1,dil=1,groups=1", "n=2,c=4,h=10,w=9,k=6,s=3,stride=2,pad=1,dil=1,groups=2",
 				"n=1,c=2,h=13,w=12,k=2,s=3,stride=1,pad=2,dil=2,groups=2", "n=2,c=5,h=6,w=6,k=33,s=1,stride=1,pad=0,dil=1,groups=1",
-				"n=1,c=3,h=17,w=19,k=2,s=4,stride=3,pad=3,dil=1,groups=1",
+				"n=1,c=3,h=17,w=19,k=2,s=4,stride=3,pad=3,dil=1,groups=1", "n=0,c=2,h=5,w=4,k=3,s=3,stride=1,pad=0,dil=1,groups=1",
 			},
 			Record: conv2d,
 		},
@@ -127,7 +127,7 @@ func conv2d(r *conform.Recorder) {
 }
 
 func pools() []conform.Op {
-	shapes := []string{"n=1,c=1,h=2,w=2,size=2,stride=2,pad=0", "n=2,c=3,h=9,w=7,size=3,stride=2,pad=1", "n=1,c=5,h=13,w=11,size=2,stride=1,pad=0", "n=3,c=2,h=8,w=8,size=4,stride=3,pad=2"}
+	shapes := []string{"n=1,c=1,h=2,w=2,size=2,stride=2,pad=0", "n=2,c=3,h=9,w=7,size=3,stride=2,pad=1", "n=1,c=5,h=13,w=11,size=2,stride=1,pad=0", "n=3,c=2,h=8,w=8,size=4,stride=3,pad=2", "n=0,c=2,h=8,w=8,size=2,stride=2,pad=0"}
 	dims := func(r *conform.Recorder) []int { return []int{r.N("n"), r.N("c"), r.N("h"), r.N("w")} }
 	return []conform.Op{
 		{Name: "max_pool2d", Shapes: shapes, Record: func(r *conform.Recorder) {
@@ -136,7 +136,7 @@ func pools() []conform.Op {
 		{Name: "avg_pool2d", Shapes: shapes, Record: func(r *conform.Recorder) {
 			r.Layer(layers.AvgPool2D{Size: r.N("size"), Stride: r.N("stride"), Padding: r.N("pad")}, dims(r)...)
 		}},
-		{Name: "global_avg_pool", Shapes: []string{"n=1,c=1,h=1,w=1", "n=2,c=3,h=5,w=7", "n=1,c=67,h=2,w=3", "n=2,c=1,h=29,w=37"}, Record: func(r *conform.Recorder) {
+		{Name: "global_avg_pool", Shapes: []string{"n=1,c=1,h=1,w=1", "n=2,c=3,h=5,w=7", "n=1,c=67,h=2,w=3", "n=2,c=1,h=29,w=37", "n=0,c=2,h=3,w=4"}, Record: func(r *conform.Recorder) {
 			r.Layer(layers.GlobalAvgPool{}, dims(r)...)
 		}},
 	}
@@ -180,11 +180,11 @@ func shapes() []conform.Op {
 			r.Check(y, a, b)
 		}
 	}
-	sizes := []string{"a=1,b=1,c=1,d=1", "a=3,b=67,c=3,d=67", "a=3,b=67,c=1,d=67", "a=129,b=5,c=129,d=1", "a=1,b=7,c=11,d=1"}
+	sizes := []string{"a=1,b=1,c=1,d=1", "a=3,b=67,c=3,d=67", "a=3,b=67,c=1,d=67", "a=129,b=5,c=129,d=1", "a=1,b=7,c=11,d=1", "a=0,b=7,c=1,d=7"}
 	return []conform.Op{
 		{Name: "add", Shapes: sizes, Record: pair(layers.Add)},
 		{Name: "mul", Shapes: sizes, Record: pair(layers.Mul)},
-		{Name: "concat", Shapes: []string{"rows=1,a=1,b=1", "rows=5,a=3,b=67", "rows=65,a=64,b=1"}, Record: func(r *conform.Recorder) {
+		{Name: "concat", Shapes: []string{"rows=1,a=1,b=1", "rows=5,a=3,b=67", "rows=65,a=64,b=1", "rows=3,a=0,b=5"}, Record: func(r *conform.Recorder) {
 			a, b := r.Values(r.N("rows"), r.N("a")), r.Values(r.N("rows"), r.N("b"))
 			y := layers.Concat(r.Tape, 1, a, b)
 			r.Check(y, a, b)
