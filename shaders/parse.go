@@ -249,11 +249,17 @@ func blankComments(text string) string {
 }
 
 // closing returns the offset after the brace that closes the first one at or
-// after from, or -1.
+// after from, or -1. Line comments do not count.
 func closing(code string, from int) int {
 	depth := 0
 	for i := from; i < len(code); i++ {
 		switch code[i] {
+		case '/':
+			if i+1 < len(code) && code[i+1] == '/' {
+				for i < len(code) && code[i] != '\n' {
+					i++
+				}
+			}
 		case '{':
 			depth++
 		case '}':

@@ -76,61 +76,123 @@ func (s *Shader) Specialize(entry string, consts map[string]string, params []str
 	return text, nil
 }
 
-var (
-	unrollPattern = regexp.MustCompile(`(?m)^[ \t]*// unroll[ \t]*\n`)
-	loopPattern   = regexp.MustCompile(`^\s*for \(var (\w+) = 0u; (\w+) < ([^;]+); (\w+)(?:\+\+| \+= 1u)\) \{`)
-	indexPattern  = regexp.MustCompile(`\[((?:[0-9u+*/%() -]|params\.\w+)+)\]`)
-)
+var loopPattern = regexp.MustCompile(`^\s*for \(var (\w+) = 0u; (\w+) < ([^;]+); (\w+)(?:\+\+| \+= 1u)\) \{`)
 
-// unroll expands the loops under "// unroll" lines, the innermost first. A body
-// keeps its braces, so its locals stay its own.
+// unroll expands the loops under "// unroll" lines, the last first, and so the
+// innermost first. A body keeps its braces, so its locals stay its own.
 func unroll(text string, lookup func(string) (int, bool)) (string, error) {
-	for {
-		marks := unrollPattern.FindAllStringIndex(text, -1)
-		if marks == nil {
+	folded := map[string]string{}
+	for from := len(text); ; {
+		first, last, ok := lastMark(text[:from])
+		if !ok {
 			return text, nil
 		}
-		mark := marks[len(marks)-1]
-		head := loopPattern.FindStringSubmatchIndex(text[mark[1]:])
+		from = first
+		head := loopPattern.FindStringSubmatchIndex(text[last:])
 		if head == nil {
-			line, _, _ := strings.Cut(text[mark[1]:], "\n")
+			line, _, _ := strings.Cut(text[last:], "\n")
 			return "", fmt.Errorf("unroll: got %q, want for (var i = 0u; i < N; i++) {", strings.TrimSpace(line))
 		}
-		group := func(i int) string { return text[mark[1]+head[2*i] : mark[1]+head[2*i+1]] }
+		group := func(i int) string { return text[last+head[2*i] : last+head[2*i+1]] }
 		if group(1) != group(2) || group(1) != group(4) {
 			return "", fmt.Errorf("unroll: loop over %s tests %s and steps %s", group(1), group(2), group(4))
 		}
 		n, err := Eval(group(3), lookup)
 		if err != nil && strings.Contains(group(3), "params.") {
-			text = text[:mark[0]] + text[mark[1]:]
+			text = text[:first] + text[last:]
 			continue
 		}
 		if err != nil {
 			return "", fmt.Errorf("unroll: %w", err)
 		}
-		open := mark[1] + head[1] - 1
-		end := closing(blankComments(text), open)
+		open := last + head[1] - 1
+		end := closing(text, open)
 		if end < 0 {
 			return "", fmt.Errorf("unroll: loop over %s has no closing brace", group(1))
 		}
-		index := regexp.MustCompile(`(^|[^.\w])` + group(1) + `\b`) // not a field
-		body := text[open:end]
+		parts := splitAt(text[open:end], group(1))
 		var out strings.Builder
 		for i := range n {
-			copied := index.ReplaceAllString(body, "${1}"+strconv.Itoa(i)+"u")
-			out.WriteString(indexPattern.ReplaceAllStringFunc(copied, func(index string) string { return foldIndex(index, lookup) }))
+			fold(&out, strings.Join(parts, strconv.Itoa(i)+"u"), folded, lookup)
 			out.WriteString("\n")
 		}
-		text = text[:mark[0]] + out.String() + text[end:]
+		text = text[:first] + out.String() + text[end:]
 	}
 }
 
-// foldIndex writes an index of literals and params as one literal, so that every driver
-// sees a constant index.
-func foldIndex(index string, lookup func(string) (int, bool)) string {
-	v, err := Eval(index[1:len(index)-1], lookup)
-	if err != nil {
-		return index
+// lastMark finds the last line of text that is "// unroll".
+func lastMark(text string) (first, last int, ok bool) {
+	const mark = "// unroll"
+	for {
+		at := strings.LastIndex(text, mark)
+		if at < 0 {
+			return 0, 0, false
+		}
+		first = strings.LastIndexByte(text[:at], '\n') + 1
+		rest := strings.IndexByte(text[at:], '\n')
+		if rest >= 0 && strings.TrimSpace(text[first:at]) == "" && strings.TrimSpace(text[at+len(mark):at+rest]) == "" {
+			return first, at + rest + 1, true
+		}
+		text = text[:at]
 	}
-	return "[" + strconv.Itoa(v) + "u]"
 }
+
+// splitAt splits code at the identifier name, where it is not a field.
+func splitAt(code, name string) (parts []string) {
+	from := 0
+	for i := 0; i < len(code); i++ {
+		if !word(code[i]) || i > 0 && (word(code[i-1]) || code[i-1] == '.') || !strings.HasPrefix(code[i:], name) {
+			continue
+		}
+		if end := i + len(name); end == len(code) || !word(code[end]) {
+			parts = append(parts, code[from:i])
+			from, i = end, end
+		}
+	}
+	return append(parts, code[from:])
+}
+
+func word(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// fold writes code with each index of literals and params, between brackets, as one
+// literal, so that every driver sees a constant index.
+func fold(out *strings.Builder, code string, folded map[string]string, lookup func(string) (int, bool)) {
+	for {
+		open := strings.IndexByte(code, '[')
+		if open < 0 {
+			out.WriteString(code)
+			return
+		}
+		out.WriteString(code[:open+1])
+		code = code[open+1:]
+		end := strings.IndexAny(code, "[]")
+		if end < 0 || code[end] == '[' {
+			continue
+		}
+		index := code[:end]
+		text, known := folded[index]
+		if !known {
+			text = index
+			if v, err := Eval(index, lookup); err == nil && constant(index) {
+				text = strconv.Itoa(v) + "u"
+			}
+			folded[index] = text
+		}
+		out.WriteString(text)
+		code = code[end:]
+	}
+}
+
+// constant reports whether an expression is of literals and params alone.
+func constant(expr string) bool {
+	for _, name := range namePattern.FindAllString(expr, -1) {
+		if !strings.HasPrefix(name, "params.") && name[0] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+var namePattern = regexp.MustCompile(`\w+(\.\w+)?`)

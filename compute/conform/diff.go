@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,7 @@ type Change struct {
 	What          string // a case, a kernel or a part of the fingerprint
 	Before, After string
 	Worse         bool
+	Verdict       bool // of a case, from one that is good to another
 }
 
 // Diff lists what changed from report a to report b: the fingerprint, verdicts of
@@ -21,7 +23,7 @@ type Change struct {
 func Diff(a, b *Report) (changes []Change) {
 	add := func(what, before, after string, worse bool) {
 		if before != after {
-			changes = append(changes, Change{what, before, after, worse})
+			changes = append(changes, Change{What: what, Before: before, After: after, Worse: worse})
 		}
 	}
 	f, g := a.Fingerprint, b.Fingerprint
@@ -33,7 +35,10 @@ func Diff(a, b *Report) (changes []Change) {
 	add("browser", f.Browser, g.Browser, false)
 	add("library", f.Library, g.Library, false)
 	add("features", strings.Join(f.Features, " "), strings.Join(g.Features, " "), false)
-	add("limits", fmt.Sprintf("%+v", f.Limits), fmt.Sprintf("%+v", g.Limits), false)
+	l, m := reflect.ValueOf(f.Limits), reflect.ValueOf(g.Limits)
+	for i := range l.NumField() {
+		add("limit "+l.Type().Field(i).Name, fmt.Sprint(l.Field(i)), fmt.Sprint(m.Field(i)), false)
+	}
 	for _, name := range union(f.Shaders, g.Shaders) {
 		add("shader "+name, cut(f.Shaders[name]), cut(g.Shaders[name]), false)
 	}
@@ -45,7 +50,12 @@ func Diff(a, b *Report) (changes []Change) {
 		after[c.Name] = c
 	}
 	for _, name := range union(before, after) {
-		add(name, before[name].verdict(), after[name].verdict(), after[name] != nil && after[name].Verdict.bad())
+		old, now := before[name], after[name]
+		if old != nil && now != nil && old.Verdict != now.Verdict && !old.Verdict.bad() && !now.Verdict.bad() {
+			changes = append(changes, Change{What: name, Before: old.verdict(), After: now.verdict(), Verdict: true})
+			continue
+		}
+		add(name, old.verdict(), now.verdict(), now != nil && now.Verdict.bad())
 	}
 	kernels := map[string]*Kernel{}
 	for _, k := range a.Kernels {
@@ -61,13 +71,39 @@ func Diff(a, b *Report) (changes []Change) {
 	return changes
 }
 
-// WriteDiff writes changes, a line each; those for the worse are marked with "!".
+// WriteDiff writes changes, a line each; those for the worse come first and are marked
+// with "!", and cases whose verdict is another good one are counted.
 func WriteDiff(w io.Writer, changes []Change) error {
 	if len(changes) == 0 {
 		_, err := fmt.Fprintln(w, "no difference")
 		return err
 	}
+	changes = slices.Clone(changes)
+	slices.SortStableFunc(changes, func(a, b Change) int {
+		switch {
+		case a.Worse && !b.Worse:
+			return -1
+		case b.Worse && !a.Worse:
+			return 1
+		}
+		return 0
+	})
+	count := map[[2]string]int{}
 	for _, c := range changes {
+		if c.Verdict {
+			count[[2]string{c.Before, c.After}]++
+		}
+	}
+	for _, c := range changes {
+		if n := count[[2]string{c.Before, c.After}]; c.Verdict && n > 1 {
+			count[[2]string{c.Before, c.After}] = 0
+			if _, err := fmt.Fprintf(w, "  %d cases: %s -> %s, the first %s\n", n, c.Before, c.After, c.What); err != nil {
+				return err
+			}
+			continue
+		} else if c.Verdict && n == 0 {
+			continue
+		}
 		mark := " "
 		if c.Worse {
 			mark = "!"
