@@ -15,6 +15,7 @@ const (
 	Prune      Pass = "prune"      // drop dispatches whose results nobody reads
 	Choose     Pass = "choose"     // take variants of kernels that suit the device
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
+	Plan       Pass = "plan"       // let tensors of different times share memory
 	Specialise Pass = "specialise" // bake params and constants into the shader
 )
 
@@ -23,7 +24,7 @@ const (
 const Check Pass = "check"
 
 // Passes lists the passes, in their order.
-func Passes() []Pass { return []Pass{Prune, Choose, Accumulate, Specialise} }
+func Passes() []Pass { return []Pass{Prune, Choose, Accumulate, Plan, Specialise} }
 
 // passes reports whether a pass runs.
 func passes(without []Pass) func(Pass) bool {

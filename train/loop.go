@@ -171,18 +171,18 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 	return r, dev.Upload(r.params()...)
 }
 
-// Steps lists the dispatches of one training step on the set, as Run compiles it.
-func (l *Loop) Steps(dev *compute.Device, trainSet *data.Set) ([]compute.Step, error) {
+// Inspect compiles one training step on the set, as Run does, for visit to look at.
+func (l *Loop) Inspect(dev *compute.Device, trainSet *data.Set, visit func(step *compute.Program) error) error {
 	r, err := l.prepare(dev, trainSet)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	release, err := r.compile()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer release()
-	return r.program.Steps()
+	return visit(r.program)
 }
 
 // Record records one training step on the set, as Run compiles it. It sets the

@@ -48,17 +48,28 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 	if err != nil {
 		return err
 	}
-	list, err := steps(dev, model, batch, inference)
-	if err != nil {
-		return err
-	}
-	if wgsl {
-		for i, s := range list {
-			fmt.Fprintf(out, "// dispatch %d: %s, grid %v\n%s\n", i, s.Kernel, s.Groups, s.WGSL)
+	return inspected(dev, model, batch, inference, func(p *compute.Program) error {
+		list, err := p.Steps()
+		if err != nil {
+			return err
 		}
+		if wgsl {
+			for i, s := range list {
+				fmt.Fprintf(out, "// dispatch %d: %s, grid %v\n%s\n", i, s.Kernel, s.Groups, s.WGSL)
+			}
+			return nil
+		}
+		fmt.Fprintln(out, "device:", why)
+		if err := table(out, list); err != nil {
+			return err
+		}
+		held, alone := p.Memory()
+		fmt.Fprintf(out, "memory of the program: %.2f MB; with a buffer for each tensor %.2f MB\n", float64(held)/1e6, float64(alone)/1e6)
 		return nil
-	}
-	fmt.Fprintln(out, "device:", why)
+	})
+}
+
+func table(out io.Writer, list []compute.Step) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tkernel\tgrid\tworkgroup\tbytes\tflops\t  layer")
 	var bytes, flops int64
@@ -71,23 +82,23 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 	return w.Flush()
 }
 
-// steps lists what training, as demo train does it on the built-in digits, or
-// prediction does with one batch.
-func steps(dev *compute.Device, model layers.Layer, batch int, inference bool) ([]compute.Step, error) {
+// inspected gives visit the program that trains, as demo train does it on the
+// built-in digits, or predicts one batch.
+func inspected(dev *compute.Device, model layers.Layer, batch int, inference bool, visit func(*compute.Program) error) error {
 	if inference {
 		t := compute.NewTape(dev)
 		t.Keep(model.Forward(t, t.Input("x", compute.F32, batch, 1, 28, 28)))
 		p, err := t.Compile()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer p.Close()
-		return p.Steps()
+		return visit(p)
 	}
 	images := max(20000, batch)
 	l := train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Schedule: train.Linear{}, Batch: batch}
-	return l.Steps(dev, &data.Set{
+	return l.Inspect(dev, &data.Set{
 		Name: "blank", Channels: 1, Height: 28, Width: 28, Classes: make([]string, 10),
 		Pixels: make([]byte, images*28*28), Labels: make([]byte, images),
-	})
+	}, visit)
 }

@@ -1,0 +1,46 @@
+package compute
+
+import "slices"
+
+// plan finds the tensors that may share memory: those that belong to the program
+// alone, between the first dispatch that uses one and the last. It returns the
+// storage of each, and how many elements each storage holds. A dispatch never
+// gets one storage twice, since all its tensors are in use at once.
+func plan(list []Dispatch) (storage map[*slot]int, sizes []int) {
+	type life struct {
+		*slot
+		first, last int
+	}
+	var lives []*life
+	at := map[*slot]*life{}
+	for i, d := range list {
+		for _, x := range d.Tensors {
+			s := x.base
+			if s.param != nil || s.input || s.keep {
+				continue
+			}
+			if at[s] == nil {
+				at[s] = &life{s, i, i}
+				lives = append(lives, at[s])
+			}
+			at[s].last = i
+		}
+	}
+	// The largest choose first, each the fullest storage whose tensors are of other
+	// times: a storage is then as large as its first tensor.
+	slices.SortStableFunc(lives, func(a, b *life) int { return b.n - a.n })
+	storage = map[*slot]int{}
+	var held [][]*life
+	for _, l := range lives {
+		place := slices.IndexFunc(held, func(others []*life) bool {
+			return !slices.ContainsFunc(others, func(o *life) bool { return l.first <= o.last && o.first <= l.last })
+		})
+		if place < 0 {
+			place = len(held)
+			held, sizes = append(held, nil), append(sizes, l.n)
+		}
+		held[place] = append(held[place], l)
+		storage[l.slot] = place
+	}
+	return storage, sizes
+}
