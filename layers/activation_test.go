@@ -74,7 +74,7 @@ func TestActivationAccuracy(t *testing.T) {
 // the functions: nothing overflows to Inf or NaN.
 func TestActivationExtremes(t *testing.T) {
 	x := []float32{-3e38, -1e4, -100, -88.5, -88, -87.4, -87.3, 87.3, 87.4, 88, 88.5, 100, 1e4, 3e38, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40}
-	low := float32(-87.33654475) // log(2^-126)
+	low := float32(-87.33654475)     // log(2^-126)
 	limits := map[string][2]float32{ // y at -1e4 and at 1e4
 		"LeakyReLU(0.01)": {-100, 1e4}, "LeakyReLU(0.2)": {-2000, 1e4}, "ELU(1)": {-1, 1e4}, "ELU(0.5)": {-0.5, 1e4}, "GELU": {0, 1e4}, "GELU(tanh)": {0, 1e4},
 		"SiLU": {0, 1e4}, "Sigmoid": {0, 1}, "Tanh": {-1, 1}, "Softplus(1)": {0, 1e4}, "Softplus(2.5)": {0, 1e4},
