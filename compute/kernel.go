@@ -29,6 +29,7 @@ type Kernel struct {
 	gpuRuns atomic.Int64
 
 	variants []Variant
+	fusions  []Fusion
 	hashOnce sync.Once
 	hashText string // see hash
 }

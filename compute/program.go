@@ -116,6 +116,9 @@ func (t *Tape) lower(runs func(Pass) bool) ([]Dispatch, error) {
 		list = prune(list)
 	}
 	if !t.dev.IsReference() {
+		if runs(Fuse) {
+			list = t.fuse(list)
+		}
 		name := t.Variant
 		if !runs(Choose) {
 			name = plain

@@ -94,6 +94,7 @@ type convParams struct {
 	PadH, PadW                  int32
 	DilationH, DilationW        uint32
 	Groups, Biased, Splits      uint32
+	Rectified                   uint32
 }
 
 // convShape is the convolution of x (n, c, h, w) with weights (k, c/groups, r,

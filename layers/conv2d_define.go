@@ -2,6 +2,7 @@ package layers
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/blas"
@@ -77,6 +78,11 @@ func convForwardDefine(p convParams, b [][]float64) {
 			blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, general(outer, taps, weight[g*outer*taps:]), general(taps, out, m), 1, general(outer, out, to))
 		}
 	})
+	if p.Rectified != 0 {
+		for i, v := range y {
+			y[i] = max(v, 0)
+		}
+	}
 }
 
 func convBackwardXDefine(p convParams, b [][]float64) {
@@ -167,3 +173,12 @@ var convJoin = compute.NewKernel("conv2d.join", func(p convParams, b [][]float64
 		dw[i%len(dw)] += v
 	}
 }, compute.ReduceOf(func(p convParams) int { return int(p.Splits) }))
+
+func init() {
+	convForward.Absorb(compute.Fusion{Then: reluForward, Merge: func(first, _ *compute.Dispatch, y *compute.Tensor) (any, []*compute.Tensor, bool) {
+		p := first.Params.(convParams)
+		ok := p.Rectified == 0
+		p.Rectified = 1
+		return p, append(slices.Clone(first.Tensors[:3]), y), ok
+	}})
+}

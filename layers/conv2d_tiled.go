@@ -59,7 +59,8 @@ type tiledParams struct {
 	StrideH, StrideW             uint32
 	PadH, PadW                   int32
 	DilationH, DilationW         uint32
-	Groups, Biased, Turned       uint32
+	Groups, Biased               uint32
+	Rectified, Turned            uint32
 	Channels, Rows, Quads, Shift uint32
 }
 
@@ -78,7 +79,7 @@ func (p convParams) window() (quads, shift uint32) {
 func tiles(p convParams, turned bool) (tiledParams, bool) {
 	t := tiledParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
-		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased, Channels: 8,
+		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased, Rectified: p.Rectified, Channels: 8,
 	}
 	if turned {
 		t.Turned = 1
@@ -128,7 +129,7 @@ func (p tiledParams) blocks() (blocks, size int) {
 func (p tiledParams) conv() convParams {
 	c := convParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
-		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased,
+		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased, Rectified: p.Rectified,
 	}
 	if p.Turned != 0 {
 		c.C, c.H, c.W, c.K, c.OH, c.OW = p.K, p.OH, p.OW, p.C, p.H, p.W

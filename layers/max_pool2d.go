@@ -19,11 +19,12 @@ type MaxPool2D struct {
 // (h+2*Padding-Size)/Stride+1, ...), rounded down. It panics where the image is
 // smaller than a window.
 func (l MaxPool2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
-	p := pooled("MaxPool2D", l.Size, l.Stride, l.Padding, x)
+	pool := pooled("MaxPool2D", l.Size, l.Stride, l.Padding, x)
+	p := maxPool2DParams{pool.Planes, pool.H, pool.W, pool.OH, pool.OW, pool.Size, pool.Stride, pool.Padding, 0}
 	shape := []int{x.Dim(0), x.Dim(1), int(p.OH), int(p.OW)}
 	y, at := t.New(shape...), t.NewU32(shape...)
 	maxPool2DForward.Run(p, x, y, at)
-	t.OnBackward(func() { maxPool2DBackward.Run(p, at, t.Grad(y), t.Grad(x)) })
+	t.OnBackward(func() { maxPool2DBackward.Run(p, at, t.Grad(y), t.Grad(y), t.Grad(x)) })
 	return y
 }
 
@@ -40,9 +41,28 @@ func poolString(name string, size, stride, padding int) string {
 	return s + ")"
 }
 
-var maxPool2DForward = compute.NewKernel("max_pool2d.forward", func(p poolParams, b [][]float64) {
+type maxPool2DParams struct {
+	Planes, H, W, OH, OW, Size, Stride, Padding uint32
+	Gated                                       uint32
+}
+
+func (p maxPool2DParams) pool() poolParams {
+	return poolParams{p.Planes, p.H, p.W, p.OH, p.OW, p.Size, p.Stride, p.Padding}
+}
+
+// The gate is any tensor where p is not Gated.
+func init() {
+	maxPool2DBackward.Absorb(compute.Fusion{Then: reluBackward, Merge: func(first, then *compute.Dispatch, dx *compute.Tensor) (any, []*compute.Tensor, bool) {
+		p, taken, dy := first.Params.(maxPool2DParams), first.Tensors[0], first.Tensors[1]
+		ok := p.Gated == 0
+		p.Gated = 1
+		return p, []*compute.Tensor{taken, dy, then.Tensors[0], dx}, ok
+	}})
+}
+
+var maxPool2DForward = compute.NewKernel("max_pool2d.forward", func(p maxPool2DParams, b [][]float64) {
 	x, y, at := b[0], b[1], b[2]
-	p.each(func(o, plane, top, bottom, left, right int) {
+	p.pool().each(func(o, plane, top, bottom, left, right int) {
 		found := top*int(p.W) + left
 		for r := top; r < bottom; r++ {
 			for c := left; c < right; c++ {
@@ -61,9 +81,11 @@ var maxPool2DForward = compute.NewKernel("max_pool2d.forward", func(p poolParams
 	return bounds
 }))
 
-var maxPool2DBackward = compute.NewKernel("max_pool2d.backward", func(p poolParams, b [][]float64) {
-	at, dy, dx := b[0], b[1], b[2]
-	p.each(func(o, plane, _, _, _, _ int) {
-		dx[plane+int(at[o])] += dy[o]
+var maxPool2DBackward = compute.NewKernel("max_pool2d.backward", func(p maxPool2DParams, b [][]float64) {
+	at, dy, gate, dx := b[0], b[1], b[2], b[3]
+	p.pool().each(func(o, plane, _, _, _, _ int) {
+		if to := plane + int(at[o]); p.Gated == 0 || gate[to] > 0 {
+			dx[to] += dy[o]
+		}
 	})
-}, compute.ReduceOf(poolParams.overlap))
+}, compute.ReduceOf(func(p maxPool2DParams) int { return p.pool().overlap() }))

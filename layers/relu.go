@@ -14,7 +14,7 @@ func (ReLU) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	y := t.New(x.Shape()...)
 	p := reluParams{uint32(x.Len())}
 	reluForward.Run(p, x, y)
-	t.OnBackward(func() { reluBackward.Run(p, x, t.Grad(y), t.Grad(x)) })
+	t.OnBackward(func() { reluBackward.Run(p, y, t.Grad(y), t.Grad(x)) })
 	return y
 }
 
@@ -30,16 +30,16 @@ var reluForward = compute.NewKernel("relu.forward", func(p reluParams, b [][]flo
 }, compute.Exact)
 
 var reluBackward = compute.NewKernel("relu.backward", func(p reluParams, b [][]float64) {
-	x, dy, dx := b[0], b[1], b[2]
-	for i := range x {
-		if x[i] > 0 {
+	y, dy, dx := b[0], b[1], b[2]
+	for i := range y {
+		if y[i] > 0 {
 			dx[i] += dy[i]
 		}
 	}
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
 	bounds := compute.Exact.Bound(r)
-	for i, x := range r.In[0] {
-		bounds[2][i] += atZero(x) * math.Abs(r.In[1][i])
+	for i, y := range r.In[0] {
+		bounds[2][i] += atZero(y) * math.Abs(r.In[1][i])
 	}
 	return bounds
 }))

@@ -1,12 +1,13 @@
 // conv2d: y[n,k,i,j] += b[k] + sum over c,r,s of w[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
 // x, dx are (n, c, h, w), weight, dw are (k, c/groups, r, s), bias is (k), y, dy are (n, k, oh, ow),
 // part, parts are (splits, k, c/groups, r, s).
-// test: n=2, c=4, h=7, w=8, k=6, r=3, s=2, oh=4, ow=8, stride_h=2, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=2, groups=2, biased=1, splits=3
+// test: n=2, c=4, h=7, w=8, k=6, r=3, s=2, oh=4, ow=8, stride_h=2, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=2, groups=2, biased=1, splits=3, rectified=0
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,
     stride_h: u32, stride_w: u32, pad_h: i32, pad_w: i32, dilation_h: u32, dilation_w: u32, groups: u32,
     biased: u32, splits: u32,
+    rectified: u32, // y = max(y, 0) at the end
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -51,6 +52,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     }
     if params.biased != 0u { sum += bias[k]; }
     if accumulate { sum += y[i]; }
+    if params.rectified != 0u { sum = select(0.0, sum, sum > 0.0); }
     y[i] = sum;
 }
 

@@ -5,12 +5,13 @@
 //
 // The input gradient of a convolution with stride 1 is such a sum too: over dy in place of x, with inputs and
 // outputs exchanged, the weights turned round and padding (r-1) dilation - pad. Then y is dx.
-// test: n=2, c=2, h=5, w=8, k=3, r=3, s=3, oh=5, ow=8, stride_h=1, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=1, groups=1, biased=1, turned=0, channels=4, rows=2, quads=3, shift=3, x1=x, y1=y
+// test: n=2, c=2, h=5, w=8, k=3, r=3, s=3, oh=5, ow=8, stride_h=1, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=1, groups=1, biased=1, rectified=1, turned=0, channels=4, rows=2, quads=3, shift=3, x1=x, y1=y
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,
     stride_h: u32, stride_w: u32, pad_h: i32, pad_w: i32, dilation_h: u32, dilation_w: u32, groups: u32,
     biased: u32,
+    rectified: u32, // y = max(y, 0) at the end
     turned: u32,   // 1 for an input gradient
     channels: u32, // output channels of one invocation, a multiple of 4
     rows: u32,     // output rows of one invocation, of 4 columns each
@@ -171,6 +172,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
                 let i = (((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column) / 4u;
                 var v = sum[k * params.rows + t] + more;
                 if accumulate { v += y[i]; }
+                if params.rectified != 0u { v = select(vec4<f32>(), v, v > vec4<f32>()); }
                 y[i] = v;
             }
         }
@@ -200,6 +202,7 @@ fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_
                 if tile.live & (channel < outer) & (tile.row + t < params.oh) & (tile.column + j < params.ow) {
                     var v = sum[k * params.rows + t][j] + more;
                     if accumulate { v += y1[i + j]; }
+                    if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
                     y1[i + j] = v;
                 }
             }

@@ -1,8 +1,9 @@
 // max_pool2d: y = the largest x of each window; at = where it is in its plane.
-// x, dx are (planes, h, w), y, at, taken, dy are (planes, oh, ow).
-// test: planes=1, h=4, w=4, oh=3, ow=3, size=6, stride=1, padding=2
+// Gated, the gradient goes only where gate > 0: through the ReLU before.
+// x, gate, dx are (planes, h, w), y, at, taken, dy are (planes, oh, ow).
+// test: planes=1, h=4, w=4, oh=3, ow=3, size=6, stride=1, padding=2, gated=1
 
-struct Params { planes: u32, h: u32, w: u32, oh: u32, ow: u32, size: u32, stride: u32, padding: u32 }
+struct Params { planes: u32, h: u32, w: u32, oh: u32, ow: u32, size: u32, stride: u32, padding: u32, gated: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -10,7 +11,8 @@ struct Params { planes: u32, h: u32, w: u32, oh: u32, ow: u32, size: u32, stride
 @group(0) @binding(3) var<storage, read_write> at: array<u32>;
 @group(0) @binding(4) var<storage, read> taken: array<u32>;
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(6) var<storage, read> gate: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
 
 const block: u32 = 64u;
 const accumulate: bool = true;
@@ -79,6 +81,7 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
             d += select(0.0, dy[o], taken[o] == here);
         }
     }
+    if params.gated != 0u { d = select(0.0, d, gate[i] > 0.0); }
     if accumulate { d += dx[i]; }
     dx[i] = d;
 }

@@ -17,7 +17,7 @@ import (
 func Ops() []conform.Op {
 	var all []conform.Op
 	for _, family := range [][]conform.Op{
-		activations(), products(), convolutions(), pools(), norms(), shapes(), losses(), optimizers(), programs(), conform.BuiltinOps(),
+		activations(), products(), convolutions(), pools(), norms(), shapes(), losses(), optimizers(), alone(), programs(), conform.BuiltinOps(),
 	} {
 		all = append(all, family...)
 	}
@@ -202,7 +202,7 @@ func losses() (ops []conform.Op) {
 	}{
 		{"mse", layers.MSE{}}, {"l1", layers.L1{}}, {"huber", layers.Huber{}}, {"smooth_l1", layers.SmoothL1{Beta: 0.3}}, {"bce_with_logits", layers.BCEWithLogits{}},
 	} {
-		ops = append(ops, conform.Op{Name: l.name, Shapes: []string{"rows=1,n=1", "rows=3,n=5", "rows=1,n=65", "rows=37,n=29", "rows=2,n=4099"}, Record: func(r *conform.Recorder) {
+		ops = append(ops, conform.Op{Name: l.name, Shapes: []string{"rows=1,n=1", "rows=3,n=5", "rows=1,n=65", "rows=37,n=29", "rows=2,n=4099", "rows=2,n=512"}, Record: func(r *conform.Recorder) {
 			x := r.Values(r.N("rows"), r.N("n"))
 			target := r.Unit(r.N("rows"), r.N("n"))
 			y := l.loss.Loss(r.Tape, x, target)
@@ -213,7 +213,7 @@ func losses() (ops []conform.Op) {
 		Name: "softmax_cross_entropy", Shapes: []string{"rows=1,classes=1,smooth=0", "rows=3,classes=10,smooth=0", "rows=65,classes=7,smooth=1", "rows=130,classes=3,smooth=0", "rows=2,classes=1031,smooth=1"},
 		Record: func(r *conform.Recorder) {
 			x := r.Values(r.N("rows"), r.N("classes"))
-			y := layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1 * float32(r.N("smooth"))}.Loss(r.Tape, x, r.Indices(r.N("classes"), r.N("rows")))
+			y := layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1 * float32(r.N("smooth"))}.Loss(r.Tape, x, r.Indices(r.N("classes")+2, r.N("rows"))) // and beyond
 			r.CheckLoss(y, x)
 		},
 	})
@@ -225,7 +225,7 @@ func optimizers() (ops []conform.Op) {
 		train.Optimizer
 	}{
 		{"sgd", &train.SGD{LR: 0.1}}, {"sgd/momentum", &train.SGD{LR: 0.1, Momentum: 0.9, Decay: 0.01}}, {"sgd/nesterov", &train.SGD{LR: 0.1, Momentum: 0.9, Nesterov: true}},
-		{"adam", &train.Adam{Decay: 0.01}}, {"adamw", &train.AdamW{}}, {"rmsprop", &train.RMSprop{Momentum: 0.5}},
+		{"adam", &train.Adam{Decay: 0.01}}, {"adamw", &train.AdamW{}}, {"rmsprop", &train.RMSprop{Momentum: 0.5, Decay: 0.01}},
 	} {
 		ops = append(ops, conform.Op{Name: o.name, Shapes: []string{"n=1", "n=64", "n=65", "n=1031"}, Record: func(r *conform.Recorder) {
 			w := compute.NewParam("w", r.N("n"))
@@ -254,6 +254,17 @@ func optimizers() (ops []conform.Op) {
 		r.Own(rate)
 		train.Linear{Final: 0.1}.Rate(r.Tape, r.Param(r.Clock), r.Param(rate), 0.3, r.N("steps")) // at step 3
 	}})
+}
+
+// alone are kernels that other ops run with few values.
+func alone() (ops []conform.Op) {
+	sizes := map[string][]string{"metrics.judge": {"rows=1,classes=1", "rows=3,classes=2", "rows=67,classes=7"}, "metrics.tally": {"rows=1,classes=1", "rows=67,classes=3"}}
+	for _, k := range compute.Kernels() {
+		if shapes, ok := sizes[k.Name()]; ok {
+			ops = append(ops, conform.KernelOp(k, shapes...))
+		}
+	}
+	return ops
 }
 
 // programs are whole training steps, from the data set in device memory to the new

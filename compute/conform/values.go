@@ -42,15 +42,15 @@ var patterns = []pattern{
 		return math.Ldexp(sign(bits)*(1+unit(bits)), -149+int(bits>>8)%60)
 	},
 		func(_ uint32, _, _, _ int) int { return 0 }},
-	{"zeros", func(bits uint32, i, _ int) float64 {
-		if i%5 == 4 {
+	{"zeros", func(bits uint32, _, _ int) float64 {
+		if bits>>8%5 == 4 {
 			return unit(bits)
 		}
 		return math.Copysign(0, sign(bits))
 	}, func(_ uint32, i, _, below int) int { return min(i%2, below-1) }},
 	// Subnormal, large and plain numbers side by side.
-	{"mixed", func(bits uint32, i, _ int) float64 {
-		switch i % 3 {
+	{"mixed", func(bits uint32, _, _ int) float64 {
+		switch bits >> 4 % 3 {
 		case 0:
 			return math.Ldexp(sign(bits)*(1+unit(bits)), -149+int(bits>>8)%30)
 		case 1:
