@@ -1,0 +1,85 @@
+package compute_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/pumice-ml/pumice/compute"
+)
+
+// Kernels of which the first absorbs the second.
+var (
+	doubledFirst = double("double_first", "2.0 * x[id.x]")
+	doubledThen  = double("double_then", "2.0 * x[id.x]")
+)
+
+func init() {
+	doubledFirst.Absorb(compute.Fusion{Then: doubledThen, Merge: func(first, _ *compute.Dispatch, y *compute.Tensor) (any, []*compute.Tensor, bool) {
+		return first.Params, []*compute.Tensor{first.Tensors[0], y}, true // the test looks at the list alone
+	}})
+}
+
+// TestFuse wants two runs to become one only where nobody else sees what stands
+// between them.
+func TestFuse(t *testing.T) {
+	dev := fresh(t)
+	p := doubleParams{5}
+	for name, c := range map[string]struct {
+		record func(tape *compute.Tape, x, y, z *compute.Tensor)
+		want   []string
+	}{
+		"alone": {func(_ *compute.Tape, x, y, z *compute.Tensor) {
+			doubledFirst.Run(p, x, y)
+			doubledThen.Run(p, y, z)
+		}, []string{"double_first.forward"}},
+		"kept": {func(tape *compute.Tape, x, y, z *compute.Tensor) {
+			doubledFirst.Run(p, x, y)
+			doubledThen.Run(p, y, z)
+			tape.Keep(y)
+		}, []string{"double_first.forward", "double_then.forward"}},
+		"read twice": {func(tape *compute.Tape, x, y, z *compute.Tensor) {
+			other := tape.New(5)
+			tape.Keep(other)
+			doubledFirst.Run(p, x, y)
+			doubledThen.Run(p, y, z)
+			doubledThen.Run(p, y, other)
+		}, []string{"double_first.forward", "double_then.forward", "double_then.forward"}},
+		"other kernel": {func(_ *compute.Tape, x, y, z *compute.Tensor) {
+			doubledThen.Run(p, x, y)
+			doubledFirst.Run(p, y, z)
+		}, []string{"double_then.forward", "double_first.forward"}},
+		"input written between": {func(tape *compute.Tape, _, y, z *compute.Tensor) {
+			w := tape.New(5)
+			x := tape.Input("x2", compute.F32, 5)
+			doubledThen.Run(p, x, w)
+			doubledFirst.Run(p, w, y)
+			doubledThen.Run(p, x, w)
+			doubledThen.Run(p, y, z)
+			tape.Keep(w)
+		}, []string{"double_then.forward", "double_first.forward", "double_then.forward", "double_then.forward"}},
+		"a parameter": {func(tape *compute.Tape, x, _, z *compute.Tensor) {
+			w := tape.Param(compute.NewParam("w", 5))
+			doubledFirst.Run(p, x, w)
+			doubledThen.Run(p, w, z)
+		}, []string{"double_first.forward", "double_then.forward"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tape := compute.NewTape(dev)
+			x, y, z := tape.Input("x", compute.F32, 5), tape.New(5), tape.New(5)
+			tape.Keep(z)
+			c.record(tape, x, y, z)
+			names := func(without ...compute.Pass) (all []string) {
+				for _, d := range tape.Lowered(without...) {
+					all = append(all, d.Kernel.Name())
+				}
+				return all
+			}
+			if got := names(); !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+			if got := names(compute.Fuse); len(got) != len(tape.Dispatches()) {
+				t.Errorf("without fusion: %v", got)
+			}
+		})
+	}
+}
