@@ -53,10 +53,11 @@ func (l *Conv2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	y := t.Zeros(int(p.N), int(p.K), int(p.OH), int(p.OW))
 	p.forward(x, weight, bias, y)
 	t.OnBackward(func() {
+		var db *compute.Tensor
 		if l.Bias != nil {
-			biasGradient(t, biasParams{Batch: p.N, Channels: p.K, Size: p.OH * p.OW}, t.Grad(y), t.Grad(bias))
+			db = t.Grad(bias)
 		}
-		p.weightGradient(t, x, t.Grad(y), t.Grad(weight))
+		p.weightGradient(t, x, t.Grad(y), t.Grad(weight), db)
 		p.inputGradient(weight, t.Grad(y), t.Grad(x))
 	})
 	return y
@@ -125,16 +126,29 @@ func (p convParams) inputGradient(weight, dy, dx *compute.Tensor) {
 // longest is a loop that stays clear of the budget for one invocation.
 const longest = 50_000
 
-// weightGradient records dw += the gradient of the weights: parts by splits of
-// dy, and their sum.
-func (p convParams) weightGradient(t *compute.Tape, x, dy, dw *compute.Tensor) {
+// weightGradient records dw += the gradient of the weights, and, unless db is nil,
+// db += that of the bias: parts by splits of dy, and their sum.
+func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tensor) {
+	p.Biased = 0
+	if db != nil {
+		p.Biased = 1
+	}
 	p.Splits = p.splits()
 	if tiled, ok := weightTiles(p); ok {
 		p.Splits = tiled.Splits // serves both
 	}
-	parts := t.New(append([]int{int(p.Splits)}, dw.Shape()...)...)
+	parts := t.New(int(p.Splits), p.length())
 	convSplit.Run(p, x, dy, parts)
+	if db != nil {
+		convJoinBiased.Run(p, parts, dw, db)
+		return
+	}
 	convJoin.Run(p, parts, dw)
+}
+
+// length of a split: the weights, and the biases where there are any.
+func (p convParams) length() int {
+	return int(p.K*(p.C/p.Groups)*p.R*p.S + p.Biased*p.K)
 }
 
 // splits of the plain kernel: enough for about 4,096 invocations.

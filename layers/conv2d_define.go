@@ -118,18 +118,23 @@ func convBackwardXDefine(p convParams, b [][]float64) {
 // spot is an element of a plane of dy: an image, a row and a column.
 type spot struct{ image, y, x int }
 
-// parts sets part (splits, weights) to dY^T times the patches, each split over
-// its own spots.
+// parts sets part (splits, length) to dY^T times the patches, and to the sum of dY
+// behind that, each split over its own spots.
 func (p *convParams) parts(x, dy, part []float64, splits [][]spot) {
 	inner, outer, taps, out := p.sizes()
 	eachImage(len(splits), func(which int) {
 		spots := splits[which]
 		columns := max(len(spots), 1) // zeros where there is none
 		m, d := make([]float64, taps*columns), make([]float64, outer*columns)
+		db := part[which*p.length()+int(p.K)*taps:][:p.Biased*p.K]
+		clear(db)
 		for g := range int(p.Groups) {
 			for k := range outer {
 				for i, at := range spots {
 					d[k*columns+i] = dy[(at.image*int(p.K)+g*outer+k)*out+at.y*int(p.OW)+at.x]
+					if p.Biased != 0 {
+						db[g*outer+k] += d[k*columns+i]
+					}
 				}
 			}
 			for tap := range taps {
@@ -144,7 +149,7 @@ func (p *convParams) parts(x, dy, part []float64, splits [][]spot) {
 				}
 			}
 			blas64.Gemm(blas.NoTrans, blas.Trans, 1, general(outer, columns, d), general(taps, columns, m), 0,
-				general(outer, taps, part[which*int(p.K)*taps+g*outer*taps:]))
+				general(outer, taps, part[which*p.length()+g*outer*taps:]))
 		}
 	})
 }
@@ -170,7 +175,20 @@ var convSplit = compute.NewKernel("conv2d.split", func(p convParams, b [][]float
 var convJoin = compute.NewKernel("conv2d.join", func(p convParams, b [][]float64) {
 	parts, dw := b[0], b[1]
 	for i, v := range parts {
-		dw[i%len(dw)] += v
+		if at := i % p.length(); at < len(dw) {
+			dw[at] += v
+		}
+	}
+}, compute.ReduceOf(func(p convParams) int { return int(p.Splits) }))
+
+var convJoinBiased = compute.NewKernel("conv2d.join_biased", func(p convParams, b [][]float64) {
+	parts, dw, db := b[0], b[1], b[2]
+	for i, v := range parts {
+		if at := i % p.length(); at < len(dw) {
+			dw[at] += v
+		} else {
+			db[at-len(dw)] += v
+		}
 	}
 }, compute.ReduceOf(func(p convParams) int { return int(p.Splits) }))
 

@@ -205,6 +205,7 @@ type weightTiledParams struct {
 	Groups                      uint32
 	Channels, Inputs            uint32
 	Quads, Shift, Splits        uint32
+	Biased                      uint32
 }
 
 // weightTiles chooses the tile of a weight gradient: all taps of some output and
@@ -213,7 +214,7 @@ type weightTiledParams struct {
 func weightTiles(p convParams) (weightTiledParams, bool) {
 	t := weightTiledParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
-		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups,
+		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased,
 	}
 	inner, outer, taps := p.C/p.Groups, p.K/p.Groups, p.R*p.S
 	t.Quads, t.Shift = p.window()
@@ -239,7 +240,7 @@ var convTiledSplit = compute.NewKernel("conv2d_tiled_weights.split", func(p weig
 	x, dy, part := b[0], b[2], b[4]
 	c := convParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
-		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups,
+		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased,
 	}
 	splits := make([][]spot, p.Splits)
 	across := int(p.OW+3) / 4

@@ -63,7 +63,7 @@ func (l *ConvTranspose2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.T
 	y := t.Zeros(x.Dim(0), w[1]*groups, h, width)
 	p.inputGradient(weight, x, y)
 	t.OnBackward(func() {
-		p.weightGradient(t, t.Grad(y), x, t.Grad(weight))
+		p.weightGradient(t, t.Grad(y), x, t.Grad(weight), nil)
 		p.forward(t.Grad(y), weight, weight, t.Grad(x))
 	})
 	if l.Bias != nil {

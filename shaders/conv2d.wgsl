@@ -1,6 +1,7 @@
 // conv2d: y[n,k,i,j] += b[k] + sum over c,r,s of w[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
 // x, dx are (n, c, h, w), weight, dw are (k, c/groups, r, s), bias is (k), y, dy are (n, k, oh, ow),
-// part, parts are (splits, k, c/groups, r, s).
+// part, parts are (splits, k*(c/groups)*r*s + biased*k): parts of dw, and behind them of db, the gradient (k) of the bias.
+// db is (k).
 // test: n=2, c=4, h=7, w=8, k=6, r=3, s=2, oh=4, ow=8, stride_h=2, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=2, groups=2, biased=1, splits=3, rectified=0
 
 struct Params {
@@ -20,6 +21,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> part: array<f32>;
 @group(0) @binding(8) var<storage, read> parts: array<f32>;
 @group(0) @binding(9) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(10) var<storage, read_write> db: array<f32>;
 
 const block: u32 = 64u;
 const accumulate: bool = true;
@@ -89,8 +91,13 @@ fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     dx[i] = sum;
 }
 
-// split: part is dw of every splits-th element of the planes of dy.
-// invocations: splits*k*(c/groups)*r*s
+// length of a split: the weights, and the biases where there are any.
+fn length() -> u32 {
+    return params.k * (params.c / params.groups) * params.r * params.s + params.biased * params.k;
+}
+
+// split: part is dw, and db, of every splits-th element of the planes of dy.
+// invocations: splits*(k*(c/groups)*r*s+biased*k)
 // trips: ceil(n*oh*ow/splits)
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
@@ -99,26 +106,40 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
     let inner = params.c / params.groups;
     let outer = params.k / params.groups;
     let size = params.k * inner * params.r * params.s;
-    if i >= params.splits * size { return; }
-    let s = i % params.s;
-    let r = i / params.s % params.r;
-    let k = i / (params.s * params.r * inner) % params.k;
-    let c = k / outer * inner + i / (params.s * params.r) % inner;
+    if i >= params.splits * length() { return; }
+    let to = i % length();
+    let biases = to >= size;
+    let s = to % params.s;
+    let r = to / params.s % params.r;
+    let k = select(to / (params.s * params.r * inner), to - size, biases);
+    let c = k / outer * inner + to / (params.s * params.r) % inner;
     var sum = 0.0;
-    for (var at = i / size; at < params.n * params.oh * params.ow; at += params.splits) {
+    for (var at = i / length(); at < params.n * params.oh * params.ow; at += params.splits) {
         let ox = at % params.ow;
         let oy = at / params.ow % params.oh;
         let image = at / (params.ow * params.oh);
+        let d = dy[((image * params.k + k) * params.oh + oy) * params.ow + ox];
+        if biases {
+            sum += d;
+            continue;
+        }
         let iy = i32(oy * params.stride_h + r * params.dilation_h) - params.pad_h;
         let ix = i32(ox * params.stride_w + s * params.dilation_w) - params.pad_w;
         if iy >= 0 && iy < i32(params.h) && ix >= 0 && ix < i32(params.w) {
-            sum += dy[((image * params.k + k) * params.oh + oy) * params.ow + ox] * x[((image * params.c + c) * params.h + u32(iy)) * params.w + u32(ix)];
+            sum += d * x[((image * params.c + c) * params.h + u32(iy)) * params.w + u32(ix)];
         }
     }
     part[i] = sum;
 }
 
-// join adds up the splits.
+// total of the splits at i.
+fn total(i: u32) -> f32 {
+    var sum = 0.0;
+    for (var j = 0u; j < params.splits; j++) { sum += parts[j * length() + i]; }
+    return sum;
+}
+
+// join adds up the splits of dw.
 // invocations: k*(c/groups)*r*s
 // trips: splits
 @compute @workgroup_size(block)
@@ -126,8 +147,25 @@ fn join(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let size = params.k * (params.c / params.groups) * params.r * params.s;
     let i = id.y * groups.x * block + id.x;
     if i >= size { return; }
-    var sum = 0.0;
-    for (var j = 0u; j < params.splits; j++) { sum += parts[j * size + i]; }
+    var sum = total(i);
     if accumulate { sum += dw[i]; }
     dw[i] = sum;
+}
+
+// join_biased adds up the splits of dw and of db.
+// invocations: k*(c/groups)*r*s+k
+// trips: splits
+@compute @workgroup_size(block)
+fn join_biased(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let size = params.k * (params.c / params.groups) * params.r * params.s;
+    let i = id.y * groups.x * block + id.x;
+    if i >= size + params.k { return; }
+    var sum = total(i);
+    if i < size {
+        if accumulate { sum += dw[i]; }
+        dw[i] = sum;
+    } else {
+        if accumulate { sum += db[i - size]; }
+        db[i - size] = sum;
+    }
 }

@@ -1,7 +1,8 @@
 // conv2d_tiled_weights: dw[k,c,r,s] = sum over n,i,j of dy[n,k,i,j] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
-// x, x1 are (n, c, h, w), dy, dy1 are (n, k, oh, ow), part is (splits, k, c/groups, r, s): a split holds the sum
+// x, x1 are (n, c, h, w), dy, dy1 are (n, k, oh, ow), part is (splits, k*(c/groups)*r*s + biased*k): a split holds the sum,
+// and behind it the sum of dy, the gradient of the bias,
 // over every splits-th strip of an image, 4 columns of dy wide. x1 is x and dy1 is dy by single elements.
-// test: n=2, c=2, h=5, w=8, k=3, r=3, s=3, oh=5, ow=8, stride_h=1, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=1, groups=1, channels=3, inputs=2, quads=3, shift=3, splits=3, x1=x, dy1=dy
+// test: n=2, c=2, h=5, w=8, k=3, r=3, s=3, oh=5, ow=8, stride_h=1, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=1, groups=1, channels=3, inputs=2, quads=3, shift=3, splits=3, biased=1, x1=x, dy1=dy
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,
@@ -11,6 +12,7 @@ struct Params {
     quads: u32,    // of columns of x that 4 columns of dy and a row of taps meet
     shift: u32,    // columns before them, so that quads start at multiples of 4
     splits: u32,
+    biased: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,6 +25,7 @@ struct Params {
 const block: u32 = 32u;
 
 var<private> sum: array<vec4<f32>, 72>; // quads of channels by inputs by r by s
+var<private> offset: array<vec4<f32>, 16>; // channels
 var<private> seen: array<vec4<f32>, 40>; // inputs by r by quads
 
 // Conditions are joined by &, as in conv2d_tiled.wgsl.
@@ -113,6 +116,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
             for (var k = 0u; k < params.channels; k++) {
                 let channel = wid.z * outer + min(k0 + k, outer - 1u);
                 let d = gradient(((image * params.k + channel) * params.oh + row) * params.ow, column);
+                if params.biased != 0u { offset[k] += d; }
                 // unroll
                 for (var c = 0u; c < params.inputs; c++) {
                     // unroll
@@ -131,12 +135,17 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
             }
         }
     }
+    let weights = params.k * inner * params.r * params.s;
+    let length = weights + params.biased * params.k;
     // unroll
     for (var k = 0u; k < params.channels; k++) {
+        if (params.biased != 0u) & (c0 == 0u) & (k0 + k < outer) {
+            part[which * length + weights + wid.z * outer + k0 + k] = (offset[k].x + offset[k].y) + (offset[k].z + offset[k].w);
+        }
         // unroll
         for (var c = 0u; c < params.inputs; c++) {
             if (k0 + k < outer) & (c0 + c < inner) {
-                let to = ((which * params.k + wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
+                let to = which * length + ((wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
                 // unroll
                 for (var i = 0u; i < params.r * params.s; i++) {
                     part[to + i] = sum[(k / 4u * params.inputs + c) * params.r * params.s + i][k % 4u];

@@ -159,6 +159,10 @@ func main() {
 			}
 			continue
 		}
+		whole := mutant{File: name, Mutant: strings.Split(s.Text, "\n")[0]}
+		if verdict, err := try(dir, demo, s.Text, whole, *limit); err != nil || verdict != "survived" {
+			log.Fatalf("%s.wgsl as it is, without a mutation: %s %v", name, verdict, err)
+		}
 		count, killed, same, invalid := 0, 0, 0, 0
 		for _, m := range mutants(name, s.Text) {
 			if *most > 0 && count >= *most {
