@@ -13,6 +13,7 @@ type Pass string
 // The passes, in their order.
 const (
 	Prune      Pass = "prune"      // drop dispatches whose results nobody reads
+	Hoist      Pass = "hoist"      // write constants once, not in every run
 	Fuse       Pass = "fuse"       // do in one run what a second one does with the result
 	Choose     Pass = "choose"     // take variants of kernels that suit the device
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
@@ -25,7 +26,7 @@ const (
 const Check Pass = "check"
 
 // Passes lists the passes, in their order.
-func Passes() []Pass { return []Pass{Prune, Fuse, Choose, Accumulate, Plan, Specialise} }
+func Passes() []Pass { return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Plan, Specialise} }
 
 // passes reports whether a pass runs.
 func passes(without []Pass) func(Pass) bool {

@@ -124,6 +124,6 @@ func refused(list []Dispatch, wrong map[*Kernel]string) (*Kernel, string) {
 // Lowered lists what the tape compiles to, without the named passes and before
 // constants are baked, without compiling it or testing kernels.
 func (t *Tape) Lowered(without ...Pass) []Dispatch {
-	list, _ := t.lower(passes(append(without, Check))) // only Check fails
+	list, _, _ := t.lower(passes(append(without, Check))) // only Check fails
 	return list
 }

@@ -20,11 +20,12 @@ type Program struct {
 
 	mu        sync.Mutex
 	runner    runner
-	buffers   map[*slot]*buffer // what the program owns
-	storages  []*buffer         // what its tensors share
-	shared    int64             // bytes of those tensors
-	params    []*Param          // what it uses of the device's
-	nonFinite bool              // see Tape.NonFinite
+	buffers   map[*slot]*buffer   // what the program owns
+	values    map[*slot][]float32 // of its constants
+	storages  []*buffer           // what its tensors share
+	shared    int64               // bytes of those tensors
+	params    []*Param            // what it uses of the device's
+	nonFinite bool                // see Tape.NonFinite
 	closed    bool
 }
 
@@ -43,19 +44,24 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 		without = append(slices.Clone(without), Check)
 	}
 	runs := passes(without)
-	list, err := t.lower(runs)
+	list, values, err := t.lower(runs)
 	if err != nil {
 		return nil, err
 	}
+	for _, s := range t.slots {
+		if s.values != nil {
+			values[s] = s.values
+		}
+	}
 	p := &Program{
-		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list,
+		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list, values: values,
 		bake: runs(Specialise), buffers: map[*slot]*buffer{},
 	}
 	all := map[*slot]*buffer{}
 	var storage map[*slot]int
 	var sizes []int
 	if runs(Plan) && guard == 0 && !t.dev.IsReference() { // whoever judges wants each tensor to start as NaN
-		storage, sizes = plan(list)
+		storage, sizes = plan(list, values)
 	}
 	p.storages = make([]*buffer, len(sizes))
 	need := func(s *slot) error {
@@ -78,9 +84,9 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 				p.buffers[s] = all[s]
 			}
 		}
-		if err == nil && s.values != nil {
-			t.dev.up.Add(int64(len(s.values)) * 4)
-			err = t.dev.eng.write(all[s], asWords(s.values))
+		if v := values[s]; err == nil && v != nil {
+			t.dev.up.Add(int64(len(v)) * 4)
+			err = t.dev.eng.write(all[s], asWords(v))
 		}
 		return err
 	}
@@ -109,13 +115,17 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	return p, nil
 }
 
-// lower applies the passes that change the list.
-func (t *Tape) lower(runs func(Pass) bool) ([]Dispatch, error) {
-	list := slices.Clone(t.list)
+// lower applies the passes that change the list, and returns the numbers of the
+// tensors that are hoisted out of it.
+func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]float32, err error) {
+	list, values = slices.Clone(t.list), map[*slot][]float32{}
 	if runs(Prune) {
 		list = prune(list)
 	}
 	if !t.dev.IsReference() {
+		if runs(Hoist) {
+			list, values = hoist(list)
+		}
 		if runs(Fuse) {
 			list = t.fuse(list)
 		}
@@ -123,16 +133,15 @@ func (t *Tape) lower(runs func(Pass) bool) ([]Dispatch, error) {
 		if !runs(Choose) {
 			name = plain
 		}
-		var err error
 		if list, err = t.choose(list, name, runs(Check)); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		list = accumulate(list, t.kept(), runs(Accumulate))
 	}
 	for i := range list {
 		list[i].row = t.Row
 	}
-	return list, nil
+	return list, values, nil
 }
 
 func (t *Tape) kept() []*Tensor {

@@ -139,8 +139,8 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 					words[i] = s.behind()
 				case s.param != nil:
 					words[i] = values[s][i]
-				case s.values != nil:
-					words[i] = math.Float32bits(s.values[i])
+				case p.values[s] != nil:
+					words[i] = math.Float32bits(p.values[s][i])
 				case !s.input:
 					words[i] = math.Float32bits(dirt)
 				}

@@ -18,6 +18,11 @@ func addBias(t *compute.Tape, y, b *compute.Tensor, batch, size int) {
 // of the rows, and then the parts.
 func biasGradient(t *compute.Tape, p biasParams, dy, db *compute.Tensor) {
 	rows := p.Batch * p.Size
+	if p.Size == 1 && rows <= sumChunk { // each row is a part
+		p.Parts = rows
+		biasBackward.Run(p, dy, db)
+		return
+	}
 	p.Length = max(uint32(math.Ceil(math.Sqrt(float64(rows)))), 1)
 	p.Parts = (rows + p.Length - 1) / p.Length
 	parts := t.New(int(p.Parts), int(p.Channels))

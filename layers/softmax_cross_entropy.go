@@ -39,10 +39,16 @@ func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *c
 		Smoothing: l.LabelSmoothing, Rest: 1 - l.LabelSmoothing,
 	}
 	weights := t.Constant("class weights", w, classes)
-	nll, share, lse := t.New(rows), t.New(rows), t.New(rows, 2)
-	part, loss, total := t.New(int(p.Parts), 2), t.New(1), t.New(1)
-	crossEntropyForward.Run(p, y, target, weights, nll, share, lse)
-	crossEntropyGather.Run(p, nll, share, part)
+	nll, lse := t.New(rows, 2), t.New(rows, 2)
+	loss, total := t.New(1), t.New(1)
+	crossEntropyForward.Run(p, y, target, weights, nll, lse)
+	part := nll
+	if rows > sumChunk {
+		part = t.New(int(p.Parts), 2)
+		crossEntropyGather.Run(p, nll, part)
+	} else {
+		p.Parts = uint32(rows)
+	}
 	crossEntropyMean.Run(p, part, loss, total)
 	t.OnBackward(func() {
 		crossEntropyBackward.Run(p, y, target, weights, lse, total, t.Grad(loss), t.Grad(y))
@@ -58,8 +64,8 @@ type crossEntropyParams struct {
 func (p crossEntropyParams) label(v float64) int { return min(int(v), int(p.Classes)-1) }
 
 var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", func(p crossEntropyParams, b [][]float64) {
-	x, labels, w, nll, share, lse := b[0], b[1], b[2], b[3], b[4], b[5]
-	for row := range nll {
+	x, labels, w, nll, lse := b[0], b[1], b[2], b[3], b[4]
+	for row := range labels {
 		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
 		most, sum := slices.Max(logits), 0.0
 		for _, v := range logits {
@@ -67,21 +73,21 @@ var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", fun
 		}
 		lse[2*row], lse[2*row+1] = most, math.Log(sum)
 		label := p.label(labels[row])
-		share[row] = w[label]
-		nll[row] = float64(p.Rest) * w[label] * (most + lse[2*row+1] - logits[label])
+		nll[2*row+1] = w[label]
+		nll[2*row] = float64(p.Rest) * w[label] * (most + lse[2*row+1] - logits[label])
 		if p.Smoothing != 0 {
 			for c, v := range logits {
-				nll[row] += float64(p.Smoothing) / float64(p.Classes) * w[c] * (most + lse[2*row+1] - v)
+				nll[2*row] += float64(p.Smoothing) / float64(p.Classes) * w[c] * (most + lse[2*row+1] - v)
 			}
 		}
 	}
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
 	p := r.Params.(crossEntropyParams)
 	x, w := r.In[0], r.In[2]
-	nll, share, lse := make([]float64, p.Rows), make([]float64, p.Rows), make([]float64, 2*p.Rows)
-	for row := range nll {
+	nll, lse := make([]float64, 2*p.Rows), make([]float64, 2*p.Rows)
+	for row := range int(p.Rows) {
 		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
-		most, log := r.Want[5][2*row], r.Want[5][2*row+1]
+		most, log := r.Want[4][2*row], r.Want[4][2*row+1]
 		lse[2*row], lse[2*row+1] = flushedMost(most), logSumBound(logits, log)
 		label := p.label(r.In[1][row])
 		// each max - x + log is off by what the log is and two roundings of
@@ -97,9 +103,9 @@ var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", fun
 				add(float64(p.Smoothing)/float64(p.Classes)*w[c], v)
 			}
 		}
-		nll[row] = off + compute.Gamma(float64(p.Classes)+8)*terms + 0x1p-126
+		nll[2*row] = off + compute.Gamma(float64(p.Classes)+8)*terms + 0x1p-126
 	}
-	return [][]float64{nil, nil, nil, nll, share, lse}
+	return [][]float64{nil, nil, nil, nll, lse}
 }))
 
 // logSumBound bounds log(sum exp(x - max)): exp of d = x - max is off by
@@ -122,13 +128,13 @@ func logSumBound(x []float64, log float64) float64 {
 }
 
 var crossEntropyGather = compute.NewKernel("softmax_cross_entropy.gather", func(p crossEntropyParams, b [][]float64) {
-	losses, shares, part := b[0], b[1], b[2]
+	losses, part := b[0], b[1]
 	clear(part)
-	for row := range losses {
-		part[2*(row/int(p.Length))] += losses[row]
-		part[2*(row/int(p.Length))+1] += shares[row]
+	for row := range int(p.Rows) {
+		part[2*(row/int(p.Length))] += losses[2*row]
+		part[2*(row/int(p.Length))+1] += losses[2*row+1]
 	}
-}, compute.DotOf(func(p crossEntropyParams) int { return int(p.Length) }))
+}, compute.ReduceOf(func(p crossEntropyParams) int { return int(p.Length) }))
 
 // mean: both sums have gamma(parts), the quotient 2.5 ULP.
 var crossEntropyMean = compute.NewKernel("softmax_cross_entropy.mean", func(p crossEntropyParams, b [][]float64) {

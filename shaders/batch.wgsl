@@ -47,6 +47,7 @@ fn permute(i: u32, seed: u32, epoch: u32) -> u32 {
     return k;
 }
 
+// pick finds the rows, and their labels.
 // invocations: batch
 // trips: 1000
 @compute @workgroup_size(block)
@@ -55,11 +56,10 @@ fn pick(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if i >= params.batch { return; }
     let epoch = clock[0] / params.steps;
     let at = params.first + (clock[0] % params.steps) * params.batch + i;
-    if params.shuffled == 0u {
-        rows[i] = at;
-    } else {
-        rows[i] = permute(at, clock[1], epoch);
-    }
+    var row = at;
+    if params.shuffled != 0u { row = permute(at, clock[1], epoch); }
+    rows[i] = row;
+    y[i] = (labels[row / 4u] >> (8u * (row % 4u))) & 255u;
 }
 
 // invocations: batch*size
@@ -70,13 +70,4 @@ fn images(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     let at = picked[i / params.size] * params.size + i % params.size;
     let byte = (pixels[at / 4u] >> (8u * (at % 4u))) & 255u;
     x[i] = f32(byte) * params.scale;
-}
-
-// invocations: batch
-@compute @workgroup_size(block)
-fn targets(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = id.y * groups.x * block + id.x;
-    if i >= params.batch { return; }
-    let at = picked[i];
-    y[i] = (labels[at / 4u] >> (8u * (at % 4u))) & 255u;
 }

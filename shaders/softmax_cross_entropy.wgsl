@@ -1,5 +1,5 @@
 // softmax_cross_entropy: loss = sum over rows of w[label] ((1-e) nll[label]) + e/classes sum over c of w[c] nll[c], by the sum of w[label]; nll = max + log(sum exp(x - max)) - x.
-// x, dx are (rows, classes), labels, nll, losses, share, shares are (rows), lse, lses are (rows, 2): maximum and log of the sum, weights is (classes),
+// x, dx are (rows, classes), labels is (rows), nll, losses are (rows, 2): the loss and w[label], lse, lses are (rows, 2): maximum and log of the sum, weights is (classes),
 // part, parts are (parts, 2), loss, total, totals, dloss are (1). A label beyond the classes counts as the last one.
 // test: rows=9, classes=5, parts=2, length=5, smoothing=0.1, rest=0.02
 
@@ -10,10 +10,8 @@ struct Params { rows: u32, classes: u32, parts: u32, length: u32, smoothing: f32
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
 @group(0) @binding(3) var<storage, read> weights: array<f32>;
 @group(0) @binding(4) var<storage, read_write> nll: array<f32>;
-@group(0) @binding(5) var<storage, read_write> share: array<f32>;
 @group(0) @binding(6) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(7) var<storage, read> losses: array<f32>;
-@group(0) @binding(8) var<storage, read> shares: array<f32>;
 @group(0) @binding(9) var<storage, read_write> part: array<f32>;
 @group(0) @binding(10) var<storage, read> parts: array<f32>;
 @group(0) @binding(11) var<storage, read_write> loss: array<f32>;
@@ -48,8 +46,8 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         for (var c = 0u; c < params.classes; c++) { all += weights[c] * ((most - x[first + c]) + rest); }
         l += params.smoothing / f32(params.classes) * all;
     }
-    nll[row] = l;
-    share[row] = weights[label];
+    nll[2u * row] = l;
+    nll[2u * row + 1u] = weights[label];
     lse[2u * row] = most;
     lse[2u * row + 1u] = rest;
 }
@@ -64,8 +62,8 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
     var a = 0.0;
     var b = 0.0;
     for (var row = i * params.length; row < last; row++) {
-        a += losses[row];
-        b += shares[row];
+        a += losses[2u * row];
+        b += losses[2u * row + 1u];
     }
     part[2u * i] = a;
     part[2u * i + 1u] = b;

@@ -42,9 +42,8 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 	}
 	rows := t.NewU32(batch)
 	x, y = t.New(batch, s.Channels, s.Height, s.Width), t.NewU32(batch)
-	batchPick.Run(p, t.Param(clock), rows)
+	batchPick.Run(p, t.Param(clock), t.Param(r.labels), rows, y)
 	batchImages.Run(p, t.Param(r.pixels), rows, x)
-	batchTargets.Run(p, t.Param(r.labels), rows, y)
 	return x, y
 }
 
@@ -86,13 +85,14 @@ func scramble(seed, epoch, turn, half uint32) uint32 {
 }
 
 var batchPick = compute.NewKernel("batch.pick", func(p batchParams, b [][]float64) {
-	step, seed, rows := uint32(b[0][0]), uint32(b[0][1]), b[1]
+	step, seed := uint32(b[0][0]), uint32(b[0][1])
+	labels, rows, y := b[1], b[2], b[3]
 	for i := range rows {
 		at := p.First + step%p.Steps*p.Batch + uint32(i)
 		if p.Shuffled != 0 {
 			at = permute(at, p.Count, p.Bits, seed, step/p.Steps)
 		}
-		rows[i] = float64(at)
+		rows[i], y[i] = float64(at), float64(byteAt(labels, at))
 	}
 }, compute.Exact)
 
@@ -102,13 +102,6 @@ var batchImages = compute.NewKernel("batch.images", func(p batchParams, b [][]fl
 	for i := range x {
 		at := uint32(rows[uint32(i)/p.Size])*p.Size + uint32(i)%p.Size
 		x[i] = float64(byteAt(pixels, at)) * float64(p.Scale)
-	}
-}, compute.Exact)
-
-var batchTargets = compute.NewKernel("batch.targets", func(p batchParams, b [][]float64) {
-	labels, rows, y := b[0], b[1], b[2]
-	for i := range y {
-		y[i] = float64(byteAt(labels, uint32(rows[i])))
 	}
 }, compute.Exact)
 

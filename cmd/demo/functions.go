@@ -36,7 +36,7 @@ func (o *conformOptions) measure(ctx context.Context, out io.Writer) error {
 	fmt.Fprintln(out, "device:", why)
 	step := uint64(1)
 	if !o.exhaustive {
-		step = 256
+		step = 100
 	}
 	m := measured{Device: dev.Info().Name + " " + dev.Info().Driver, Step: step, Functions: map[string]conform.Accuracy{}}
 	if o.state != "" {
