@@ -2,7 +2,7 @@
 // page beside it: compiled for a browser it checks the browser's WebGPU.
 //
 //	{"device": "...", "cases": 3134}
-//	{"done": 17}
+//	{"done": 17, "cases": 3840}
 //	{"report": {...}}   or   {"error": "..."}
 package main
 
@@ -21,9 +21,10 @@ import (
 
 func main() {
 	match := flag.String("kernel", "", "only kernels or layers that match")
+	variants := flag.Bool("variants", false, "also with each variant of the kernels, and without any")
 	plain := flag.Bool("plain", false, "only the first shape and the plain values of each operation that is not large")
 	flag.Parse()
-	if err := run(*match, *plain); err != nil {
+	if err := run(*match, *plain, *variants); err != nil {
 		tell(map[string]any{"error": err.Error()})
 	}
 }
@@ -34,7 +35,7 @@ func tell(v any) {
 	}
 }
 
-func run(match string, plain bool) error {
+func run(match string, plain, variants bool) error {
 	ctx := context.Background()
 	dev, err := compute.Open(ctx)
 	if err != nil {
@@ -52,10 +53,10 @@ func run(match string, plain bool) error {
 	}
 	tell(map[string]any{"device": dev.String(), "cases": len(conform.Cases(ops, 7))})
 	told := time.Now()
-	report, err := conform.Run(ctx, dev, ops, conform.Options{Match: match, Progress: func(done, _ int) {
+	report, err := conform.Run(ctx, dev, ops, conform.Options{Match: match, Variants: variants, Progress: func(done, all int) {
 		if time.Since(told) > 200*time.Millisecond {
 			told = time.Now()
-			tell(map[string]any{"done": done})
+			tell(map[string]any{"done": done, "cases": all})
 		}
 	}})
 	if err != nil {

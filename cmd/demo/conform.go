@@ -25,6 +25,7 @@ var errIllegal = errors.New("the adapter does not conform")
 type conformOptions struct {
 	choices
 	all, passes, failFast  bool
+	variants               bool
 	kernel, expect         string
 	json, junit, html, one string
 	functions, exhaustive  bool
@@ -50,6 +51,7 @@ where an element is illegal. See docs/conformance.md.`,
 	f.BoolVar(&o.all, "all", false, "every adapter, one after the other")
 	f.StringVar(&o.kernel, "kernel", "", `only kernels or layers that match, as "matmul.*"`)
 	f.StringVar(&o.one, "case", "", "only the case of a name, as reports give it")
+	f.BoolVar(&o.variants, "variants", true, "also with each variant of the kernels, and without any")
 	f.BoolVar(&o.passes, "passes", true, "also with each pass of the compiler left out")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first case that is illegal")
 	f.Uint32Var(&o.seed, "seed", 7, "seed of the values")
@@ -58,7 +60,7 @@ where an element is illegal. See docs/conformance.md.`,
 	f.StringVar(&o.html, "html", "", "write the report as an HTML page to a file")
 	f.StringVar(&o.repro, "repro", "", "write a folder that shows the worst illegal case alone, made as small as it goes")
 	f.StringVar(&o.expect, "expect", "", "file of known failures")
-	f.BoolVar(&o.functions, "functions", false, "measure the accuracy of functions of one number, on 2^24 inputs each")
+	f.BoolVar(&o.functions, "functions", false, "measure the accuracy of functions of one number, on 43 million inputs each")
 	f.BoolVar(&o.exhaustive, "exhaustive", false, "the same on all 2^32 inputs")
 	f.StringVar(&o.state, "state", "", "file that --functions and --exhaustive keep what they found in, and go on from")
 	cmd.AddCommand(&cobra.Command{
@@ -103,7 +105,7 @@ func (o *conformOptions) run(ctx context.Context, out io.Writer) error {
 	if o.functions || o.exhaustive {
 		return o.measure(ctx, out)
 	}
-	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes, FailFast: o.failFast}
+	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes, Variants: o.variants, FailFast: o.failFast}
 	ops := suite.Ops()
 	if o.one != "" {
 		c, err := conform.Find(ops, o.one)

@@ -111,7 +111,7 @@ func Test(t testing.TB, dev *compute.Device, kernels ...*compute.Kernel) {
 // TestOps is Test for ops.
 func TestOps(t testing.TB, dev *compute.Device, ops ...Op) {
 	t.Helper()
-	r, err := Run(context.Background(), dev, ops, Options{})
+	r, err := Run(context.Background(), dev, ops, Options{Variants: true})
 	if err != nil {
 		t.Fatal(err)
 	}

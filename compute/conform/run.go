@@ -18,6 +18,7 @@ type Options struct {
 	Match    string              // a path.Match pattern of kernels or ops; "" is all
 	Cases    []Case              // these, in place of those of the ops
 	Passes   bool                // also each op's first case with each pass of the compiler left out
+	Variants bool                // also each case with each variant of its kernels
 	FailFast bool                // stop at the first case that is illegal or failed
 	Expected *Expectations       // known failures
 	Progress func(done, all int) // called after each case
@@ -53,7 +54,7 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 			names[c.Op] = variants(dev, c)
 		}
 		for _, v := range names[c.Op] {
-			if o.Cases == nil {
+			if o.Variants {
 				other := c
 				other.Variant = v
 				runs = append(runs, run{Case: other, spare: true})

@@ -40,7 +40,8 @@ GPUAdapter.prototype.requestDevice = async function (...args) {
 )
 
 // TestPage opens the page of demo serve as make web builds it: it runs the suite, says
-// when the browser refuses an adapter, and when the device is lost.
+// when the browser refuses an adapter, and when the device is lost. With PUMICE_WHOLE it
+// runs all cases, not the plain ones alone.
 func TestPage(t *testing.T) {
 	chromium := os.Getenv("PUMICE_CHROMIUM")
 	if chromium == "" {
@@ -51,8 +52,12 @@ func TestPage(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	cases := "plain=true&"
+	if os.Getenv("PUMICE_WHOLE") != "" {
+		cases = ""
+	}
 	for name, c := range map[string]struct{ plant, query, want string }{
-		"right":   {"", "plain=true&", ""},
+		"right":   {"", cases, ""},
 		"refused": {refused, "", "the browser refused an adapter"},
 		"lost":    {lost, "", "device lost"},
 	} {
