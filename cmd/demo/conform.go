@@ -112,7 +112,7 @@ func (o *conformOptions) run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		options.Cases, options.Passes = []conform.Case{c}, false
+		options.Cases, options.Passes, options.Variants = []conform.Case{c}, false, false
 	}
 	if o.expect != "" {
 		var err error
