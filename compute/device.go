@@ -78,6 +78,9 @@ type buffer struct {
 	readers      []*reader      // GPU: idle read-back stages
 	programs     int            // of a parameter: open programs that use it
 	forgotten    bool           // of a parameter: to be freed with the last of them
+	parent       *buffer        // the buffer that this one is a part of
+	offset       int            // elements before it there
+	parts        int            // of a parent: those that are in use
 }
 
 // Want says which adapter to open; the zero value is the best one.
@@ -272,6 +275,12 @@ func (d *Device) free(b *buffer) {
 
 func (d *Device) freeLocked(b *buffer) {
 	d.eng.free(b)
+	if b.parent != nil {
+		if b.parent.parts--; b.parent.parts == 0 {
+			d.freeLocked(b.parent)
+		}
+		return
+	}
 	if use := d.ledger[b.owner]; use != nil {
 		use.Buffers--
 		use.Bytes -= int64(b.n) * 4

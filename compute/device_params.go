@@ -144,3 +144,78 @@ func (d *Device) Holds(p *Param) bool {
 	_, ok := d.params[p]
 	return ok
 }
+
+// part is n elements of b from offset on, as a buffer of its own; the last one that is
+// freed frees b.
+func (b *buffer) part(label string, offset, n int) *buffer {
+	b.parts++
+	return &buffer{label: label, owner: b.owner, dtype: b.dtype, n: n, round: b.round, gpu: b.gpu, parent: b, offset: offset}
+}
+
+// allocTogether makes buffers of a program for slots in one, at the offsets.
+func (d *Device) allocTogether(owner, label string, slots []*slot, offsets []int, n int) ([]*buffer, error) {
+	whole, err := d.alloc(owner, label, F32, n)
+	if err != nil {
+		return nil, err
+	}
+	var parts []*buffer
+	for i, s := range slots {
+		parts = append(parts, whole.part(s.name, offsets[i], s.n))
+	}
+	return parts, nil
+}
+
+// canHold reports whether useTogether would give the parameters places in one buffer
+// of n elements: none is on the device, or all are, in such a buffer.
+func (d *Device) canHold(params []*Param, offsets []int, n int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first := d.params[params[0]]
+	for i, p := range params {
+		b := d.params[p]
+		if (b == nil) != (first == nil) || b != nil && (b.parent == nil || b.parent != first.parent || b.parent.n != n || b.offset != offsets[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// useTogether is use for parameters that canHold allows.
+func (d *Device) useTogether(params []*Param, offsets []int, n int) ([]*buffer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.open(); err != nil {
+		return nil, err
+	}
+	if d.params[params[0]] == nil {
+		whole, err := d.allocLocked("parameters", "parameters", F32, n)
+		if err != nil {
+			return nil, err
+		}
+		whole.round = true
+		var parts []*buffer
+		for i, p := range params {
+			p.check("Device")
+			parts = append(parts, whole.part(p.Name, offsets[i], p.Len()))
+			if err == nil {
+				err = d.upload(parts[i], p)
+			}
+		}
+		if err != nil {
+			for _, b := range parts {
+				d.freeLocked(b)
+			}
+			return nil, err
+		}
+		for i, p := range params {
+			d.params[p] = parts[i]
+		}
+	}
+	var parts []*buffer
+	for _, p := range params {
+		b := d.params[p]
+		b.programs++
+		parts = append(parts, b)
+	}
+	return parts, nil
+}

@@ -77,14 +77,16 @@ func (e *gpu) free(b *buffer) {
 		r.release()
 	}
 	b.readers = nil
-	b.gpu.Release()
+	if b.parent == nil {
+		b.gpu.Release()
+	}
 }
 
 func (e *gpu) write(b *buffer, words []uint32) error {
 	if len(words) == 0 {
 		return nil
 	}
-	return e.dev.Write(b.gpu, 0, asBytes(words))
+	return e.dev.Write(b.gpu, uint64(b.offset)*4, asBytes(words))
 }
 
 func (e *gpu) wait(ctx context.Context) error {
@@ -126,7 +128,7 @@ func (e *gpu) read(b *buffer) (pending, error) {
 		}
 		copies := []webgpu.Command{{Src: e.nonces, Dst: stage, DstOffset: size, Size: 4}}
 		if size > 0 {
-			copies = append([]webgpu.Command{{Src: b.gpu, Dst: stage, Size: size}}, copies...)
+			copies = append([]webgpu.Command{{Src: b.gpu, SrcOffset: uint64(b.offset) * 4, Dst: stage, Size: size}}, copies...)
 		}
 		plan, err := e.dev.NewPlan(copies)
 		if err != nil {
@@ -176,6 +178,14 @@ func (e *gpu) pipeline(label, text, entry string, slots []webgpu.Slot) (*webgpu.
 	return once.pipeline, once.err
 }
 
+// bound is b as a dispatch binds it.
+func (b *buffer) bound() webgpu.Range {
+	if b.parent == nil {
+		return webgpu.Range{Buffer: b.gpu}
+	}
+	return webgpu.Range{Buffer: b.gpu, Offset: uint64(b.offset) * 4, Size: padded(b.n)}
+}
+
 // build makes the pipelines, side by side, the bind groups and the plan.
 func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
 	r := &gpuRunner{eng: e}
@@ -205,7 +215,7 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 		if c.Groups[0] == 0 {
 			continue // nothing to do
 		}
-		var bound []*webgpu.Buffer
+		var bound []webgpu.Range
 		if !bake {
 			uniform, err := e.uniform(&d)
 			if err != nil {
@@ -213,10 +223,10 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 				return nil, err
 			}
 			r.uniforms = append(r.uniforms, uniform)
-			bound = append(bound, uniform)
+			bound = append(bound, webgpu.Range{Buffer: uniform})
 		}
 		for _, x := range d.Tensors {
-			bound = append(bound, buffers(x.base).gpu)
+			bound = append(bound, buffers(x.base).bound())
 		}
 		group, err := e.dev.NewBindGroup(d.Kernel.name, c.Pipeline, bound)
 		if err != nil {

@@ -17,6 +17,7 @@ const (
 	Fuse       Pass = "fuse"       // do in one run what a second one does with the result
 	Choose     Pass = "choose"     // take variants of kernels that suit the device
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
+	Batch      Pass = "batch"      // one run of element-wise kernels for many tensors
 	Plan       Pass = "plan"       // let tensors of different times share memory
 	Specialise Pass = "specialise" // bake params and constants into the shader
 )
@@ -26,7 +27,7 @@ const (
 const Check Pass = "check"
 
 // Passes lists the passes, in their order.
-func Passes() []Pass { return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Plan, Specialise} }
+func Passes() []Pass { return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Batch, Plan, Specialise} }
 
 // passes reports whether a pass runs.
 func passes(without []Pass) func(Pass) bool {

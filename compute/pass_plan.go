@@ -3,10 +3,10 @@ package compute
 import "slices"
 
 // plan finds the tensors that may share memory: those that belong to the program
-// alone, between the first dispatch that uses one and the last. It returns the
+// alone and have no place, between the first dispatch that uses one and the last. It returns the
 // storage of each, and how many elements each storage holds. A dispatch never
 // gets one storage twice, since all its tensors are in use at once.
-func plan(list []Dispatch, constants map[*slot][]float32) (storage map[*slot]int, sizes []int) {
+func plan(list []Dispatch, placed func(*slot) bool) (storage map[*slot]int, sizes []int) {
 	type life struct {
 		*slot
 		first, last int
@@ -16,7 +16,7 @@ func plan(list []Dispatch, constants map[*slot][]float32) (storage map[*slot]int
 	for i, d := range list {
 		for _, x := range d.Tensors {
 			s := x.base
-			if s.param != nil || s.input || s.keep || constants[s] != nil {
+			if s.param != nil || s.input || s.keep || placed(s) {
 				continue
 			}
 			if at[s] == nil {

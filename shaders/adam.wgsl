@@ -15,6 +15,7 @@ struct Params { n: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, eps: f32
 
 const block: u32 = 64u;
 
+// each: n
 // invocations: n
 // flops: 15*n
 @compute @workgroup_size(block)

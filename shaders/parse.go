@@ -30,7 +30,7 @@ var (
 	identPattern    = regexp.MustCompile(`[A-Za-z_]\w*`)
 	shapePattern    = regexp.MustCompile(`((?:\w+,\s*)*\w+)\s+(?:is|are)\s+\(([^()]*(?:\([^()]*\)[^()]*)*)\)`)
 	testPattern     = regexp.MustCompile(`(?m)^//\s*test:\s*(.+?)\s*$`)
-	notePattern     = regexp.MustCompile(`^//\s*(invocations|workgroups|trips|flops):\s*(.+?)\s*$`)
+	notePattern     = regexp.MustCompile(`^//\s*(invocations|workgroups|trips|flops|each):\s*(.+?)\s*$`)
 )
 
 // Parse reads the text of a shader. Module constants and functions start at the
@@ -175,6 +175,8 @@ func (s *Shader) readEntry(f function) (Entry, error) {
 			e.Trips = m[2]
 		case "flops":
 			e.Flops = m[2]
+		case "each":
+			e.Each = m[2]
 		default:
 			e.Size, e.Groups = splitTop(m[2]), m[1] == "workgroups"
 		}

@@ -12,6 +12,7 @@ struct Params { n: u32, alpha: f32, rest: f32, eps: f32, momentum: f32, decay: f
 
 const block: u32 = 64u;
 
+// each: n
 // invocations: n
 // flops: 12*n
 @compute @workgroup_size(block)

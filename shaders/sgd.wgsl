@@ -12,6 +12,7 @@ struct Params { n: u32, momentum: f32, decay: f32, nesterov: u32 }
 
 const block: u32 = 64u;
 
+// each: n
 // invocations: n
 // flops: 7*n
 @compute @workgroup_size(block)

@@ -10,6 +10,7 @@
 //	// workgroups: rows             or how many workgroups
 //	// trips: k                     the most loop iterations of one invocation, nested ones multiplied
 //	// flops: 2*m*n*k               floating-point operations of the whole dispatch
+//	// each: n                      invocation i works on element i of the arrays (n), and on no other
 //
 // The comment that a file starts with gives the shapes of the arrays (Shapes), and,
 // where Params has more than one whole number, a small case that tests every entry
@@ -85,6 +86,7 @@ type Entry struct {
 	Size      []string  // invocations or workgroups in x, y, z: one to three expressions
 	Groups    bool      // Size counts workgroups, not invocations
 	Trips     string    // expression of the most loop iterations of an invocation; "" is none
+	Each      string    // field of Params that counts the elements of an element-wise entry point; "" is another kind
 	Flops     string    // expression of the floating-point operations of a dispatch; "" is one per invocation
 }
 

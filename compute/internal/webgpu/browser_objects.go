@@ -99,14 +99,15 @@ type BindGroup struct {
 	uses []*Buffer
 }
 
-// NewBindGroup binds buffers to a pipeline's slots, in order.
-func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*BindGroup, error) {
+// NewBindGroup binds parts of buffers to a pipeline's slots, in order.
+func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []Range) (*BindGroup, error) {
 	if len(buffers) != len(p.slots) {
 		return nil, fmt.Errorf("webgpu: bind group %q: %d buffers, want %d: %w", label, len(buffers), len(p.slots), ErrInvalid)
 	}
-	entries := make([]any, len(buffers))
+	entries, used := make([]any, len(buffers)), make([]*Buffer, len(buffers))
 	for i, b := range buffers {
-		entries[i] = map[string]any{"binding": p.slots[i].Binding, "resource": map[string]any{"buffer": b.v}}
+		used[i] = b.Buffer
+		entries[i] = map[string]any{"binding": p.slots[i].Binding, "resource": map[string]any{"buffer": b.v, "offset": float64(b.Offset), "size": float64(b.bytes())}}
 	}
 	v, err := d.scoped(func() js.Value {
 		return d.v.Call("createBindGroup", map[string]any{"label": label, "layout": p.v.Call("getBindGroupLayout", 0), "entries": entries})
@@ -114,7 +115,7 @@ func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*Bi
 	if err != nil {
 		return nil, fmt.Errorf("webgpu: bind group %q: %w", label, err)
 	}
-	return &BindGroup{v, hold(buffers...)}, nil
+	return &BindGroup{v, hold(used...)}, nil
 }
 
 // hold makes a bind group or a plan a user of the buffers.

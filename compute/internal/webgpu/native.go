@@ -236,10 +236,10 @@ func (d nativeDevice) newPipeline(label, wgsl, entry string, slots []Slot) (nati
 	return p, raw(p.pipeline), nil
 }
 
-func (d nativeDevice) newBindGroup(label string, p *Pipeline, buffers []*Buffer) (unsafe.Pointer, func(), error) {
+func (d nativeDevice) newBindGroup(label string, p *Pipeline, buffers []Range) (unsafe.Pointer, func(), error) {
 	entries := make([]wgpu.BindGroupEntry, len(buffers))
 	for i, b := range buffers {
-		entries[i] = wgpu.BindGroupEntry{Binding: p.slots[i].Binding, Buffer: bufferOf(b.raw), Size: b.size}
+		entries[i] = wgpu.BindGroupEntry{Binding: p.slots[i].Binding, Buffer: bufferOf(b.raw), Offset: b.Offset, Size: b.bytes()}
 	}
 	g, err := d.dev.TryCreateBindGroup(&wgpu.BindGroupDescriptor{Label: label, Layout: p.made.layout, Entries: entries})
 	if err != nil {

@@ -163,8 +163,8 @@ func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline
 	return p, nil
 }
 
-// NewBindGroup binds buffers to a pipeline's slots, in order.
-func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*BindGroup, error) {
+// NewBindGroup binds parts of buffers to a pipeline's slots, in order.
+func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []Range) (*BindGroup, error) {
 	d.create.Lock()
 	defer d.create.Unlock()
 	serial.Lock()
@@ -178,6 +178,9 @@ func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*Bi
 	for _, b := range buffers {
 		if b.released.Load() {
 			return nil, fmt.Errorf("webgpu: bind group %q: buffer %q was released: %w", label, b.label, ErrInvalid)
+		}
+		if b.Offset+b.bytes() > b.size || b.Offset > b.size {
+			return nil, fmt.Errorf("webgpu: bind group %q: bytes %d to %d of buffer %q, which has %d: %w", label, b.Offset, b.Offset+b.bytes(), b.label, b.size, ErrInvalid)
 		}
 	}
 	raw, free, err := d.newBindGroup(label, p, buffers)

@@ -62,7 +62,7 @@ func TestLongSubmission(t *testing.T) {
 	defer x.Release()
 	defer stage.Release()
 	defer p.Release()
-	g, err := d.NewBindGroup("spin", p, []*Buffer{x})
+	g, err := d.NewBindGroup("spin", p, Whole(x))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ var errNone = fmt.Errorf("%w: this program was built without cgo, which the GPU 
 type (
 	Adapter   struct{}
 	Device    struct{}
-	Buffer    struct{}
+	Buffer    struct{ size uint64 }
 	Pipeline  struct{}
 	BindGroup struct{}
 	Plan      struct{}
@@ -51,7 +51,7 @@ func (d *Device) Write(*Buffer, uint64, []byte) error { return errNone }
 func (d *Device) NewPipeline(_, _, _ string, _ []Slot) (*Pipeline, error) { return nil, errNone }
 
 // NewBindGroup returns ErrNone.
-func (d *Device) NewBindGroup(string, *Pipeline, []*Buffer) (*BindGroup, error) {
+func (d *Device) NewBindGroup(string, *Pipeline, []Range) (*BindGroup, error) {
 	return nil, errNone
 }
 

@@ -129,6 +129,29 @@ type Slot struct {
 	Access  Access
 }
 
+// Range is a part of a buffer that a dispatch binds, from a multiple of the limit
+// StorageOffsetAlignment; all of it where Size is 0.
+type Range struct {
+	*Buffer
+	Offset, Size uint64
+}
+
+// Whole are all of the buffers.
+func Whole(buffers ...*Buffer) []Range {
+	ranges := make([]Range, len(buffers))
+	for i, b := range buffers {
+		ranges[i] = Range{Buffer: b}
+	}
+	return ranges
+}
+
+func (r Range) bytes() uint64 {
+	if r.Size == 0 {
+		return r.Buffer.size - r.Offset
+	}
+	return r.Size
+}
+
 // Command is a dispatch, where Pipeline is set, or else a copy of Size bytes
 // (offsets and size are multiples of 4).
 type Command struct {

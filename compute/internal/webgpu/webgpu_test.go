@@ -58,7 +58,7 @@ func newJob(t testing.TB, d *Device, n int) *job {
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
-	j.g, errs[4] = d.NewBindGroup("double", j.p, []*Buffer{j.x, j.y})
+	j.g, errs[4] = d.NewBindGroup("double", j.p, Whole(j.x, j.y))
 	j.plan, errs[5] = d.NewPlan([]Command{
 		{Pipeline: j.p, Bindings: j.g, Groups: [3]uint32{uint32(n+63) / 64, 1, 1}},
 		{Src: j.y, Dst: j.stage, Size: uint64(4 * n)},
@@ -141,6 +141,44 @@ func TestReadbacksUnderCollection(t *testing.T) {
 	}
 }
 
+// TestRanges binds the second half of one buffer and the first of another.
+func TestRanges(t *testing.T) {
+	d := open(t, DefaultLimits)
+	const n = 64 // elements of 256 bytes
+	j := newJob(t, d, 2*n)
+	g, err := d.NewBindGroup("halves", j.p, []Range{{Buffer: j.x, Offset: 4 * n, Size: 4 * n}, {Buffer: j.y, Size: 4 * n}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Release()
+	plan, err := d.NewPlan([]Command{{Pipeline: j.p, Bindings: g, Groups: [3]uint32{2, 1, 1}}, {Src: j.y, Dst: j.stage, Size: 8 * n}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Release()
+	in, out := make([]byte, 8*n), make([]byte, 8*n)
+	for i := range in {
+		in[i] = byte(i % 128)
+		if i%4 != 0 {
+			in[i] = 0
+		}
+	}
+	for _, err := range []error{d.Write(j.x, 0, in), d.Write(j.y, 0, make([]byte, 8*n)), d.Submit(plan, 0, 2), d.Read(ctx, j.stage, out)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 0; i < 8*n; i += 4 {
+		want := byte(0)
+		if i < 4*n {
+			want = 2 * in[4*n+i]
+		}
+		if out[i] != want {
+			t.Fatalf("byte %d is %d, want %d", i, out[i], want)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	d := open(t, DefaultLimits)
 	j := newJob(t, d, 4)
@@ -149,8 +187,9 @@ func TestErrors(t *testing.T) {
 	_, shader := d.NewPipeline("bad shader", "fn main() { nonsense }", "main", nil)
 	_, entry := d.NewPipeline("no entry", double, "other", slots)
 	_, large := d.NewBuffer("large", DefaultLimits.BufferSize+4, Storage)
-	_, few := d.NewBindGroup("few", j.p, []*Buffer{j.x})
-	_, both := d.NewBindGroup("kind", j.p, []*Buffer{j.x, j.stage})
+	_, few := d.NewBindGroup("few", j.p, Whole(j.x))
+	_, behind := d.NewBindGroup("behind", j.p, []Range{{Buffer: j.x, Offset: 256, Size: 4}, {Buffer: j.y}})
+	_, both := d.NewBindGroup("kind", j.p, Whole(j.x, j.stage))
 	_, beyond := d.NewPlan([]Command{{Src: j.x, Dst: j.y, Size: 32}})
 	_, same := d.NewPlan([]Command{{Src: j.x, Dst: j.x, Size: 4}})
 	for name, c := range map[string]struct {
@@ -162,6 +201,7 @@ func TestErrors(t *testing.T) {
 		"entry point":   {entry, ErrInvalid, "no entry"},
 		"buffer":        {large, ErrInvalid, "268435460 bytes, at most 268435456"},
 		"group size":    {few, ErrInvalid, "1 buffers, want 2"},
+		"range":         {behind, ErrInvalid, "bytes 256 to 260 of buffer \"x\", which has 16"},
 		"buffer kind":   {both, ErrInvalid, "kind"},
 		"copy beyond":   {beyond, ErrInvalid, "32 bytes"},
 		"copy to self":  {same, ErrInvalid, `"x"`},
