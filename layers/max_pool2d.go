@@ -60,7 +60,7 @@ func init() {
 	}})
 }
 
-var maxPool2DForward = compute.NewKernel("max_pool2d.forward", func(p maxPool2DParams, b [][]float64) {
+func maxPool2DForwardDefine(p maxPool2DParams, b [][]float64) {
 	x, y, at := b[0], b[1], b[2]
 	p.pool().each(func(o, plane, top, bottom, left, right int) {
 		found := top*int(p.W) + left
@@ -73,19 +73,25 @@ var maxPool2DForward = compute.NewKernel("max_pool2d.forward", func(p maxPool2DP
 		}
 		y[o], at[o] = x[plane+found], float64(found)
 	})
-}, compute.Func(func(r *compute.Reference32) [][]float64 {
+}
+
+var maxPool2DForwardModel = compute.Func(func(r *compute.Reference32) [][]float64 {
 	bounds := compute.Exact.Bound(r)
 	for o, want := range r.Want[1] {
 		bounds[1][o] += flushedMost(want)
 	}
 	return bounds
-}))
+})
 
-var maxPool2DBackward = compute.NewKernel("max_pool2d.backward", func(p maxPool2DParams, b [][]float64) {
+var maxPool2DForward = compute.NewKernel("max_pool2d.forward", maxPool2DForwardDefine, maxPool2DForwardModel)
+
+func maxPool2DBackwardDefine(p maxPool2DParams, b [][]float64) {
 	at, dy, gate, dx := b[0], b[1], b[2], b[3]
 	p.pool().each(func(o, plane, _, _, _, _ int) {
 		if to := plane + int(at[o]); p.Gated == 0 || gate[to] > 0 {
 			dx[to] += dy[o]
 		}
 	})
-}, compute.ReduceOf(func(p maxPool2DParams) int { return p.pool().overlap() }))
+}
+
+var maxPool2DBackward = compute.NewKernel("max_pool2d.backward", maxPool2DBackwardDefine, compute.ReduceOf(func(p maxPool2DParams) int { return p.pool().overlap() }))

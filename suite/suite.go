@@ -127,7 +127,7 @@ func conv2d(r *conform.Recorder) {
 }
 
 func pools() []conform.Op {
-	shapes := []string{"n=1,c=1,h=2,w=2,size=2,stride=2,pad=0", "n=2,c=3,h=9,w=7,size=3,stride=2,pad=1", "n=1,c=5,h=13,w=11,size=2,stride=1,pad=0", "n=3,c=2,h=8,w=8,size=4,stride=3,pad=2", "n=0,c=2,h=8,w=8,size=2,stride=2,pad=0"}
+	shapes := []string{"n=1,c=1,h=2,w=2,size=2,stride=2,pad=0", "n=2,c=3,h=9,w=7,size=3,stride=2,pad=1", "n=1,c=5,h=13,w=11,size=2,stride=1,pad=0", "n=3,c=2,h=8,w=8,size=4,stride=3,pad=2", "n=0,c=2,h=8,w=8,size=2,stride=2,pad=0", "n=3,c=5,h=10,w=12,size=2,stride=2,pad=0"}
 	dims := func(r *conform.Recorder) []int { return []int{r.N("n"), r.N("c"), r.N("h"), r.N("w")} }
 	return []conform.Op{
 		{Name: "max_pool2d", Shapes: shapes, Record: func(r *conform.Recorder) {

@@ -1,0 +1,41 @@
+package layers
+
+import "github.com/pumice-ml/pumice/compute"
+
+// The kernels of windows of 2 x 2 without padding, whose rows are whole quads: they
+// load four elements at once, and find what an element belongs to without loops.
+func init() {
+	pairs := func(params any) (maxPool2DPairsParams, bool) {
+		p := params.(maxPool2DParams)
+		return maxPool2DPairsParams{p.Planes, p.H, p.W, p.Gated}, p.Size == 2 && p.Stride == 2 && p.Padding == 0 && p.H%2 == 0 && p.W%4 == 0
+	}
+	maxPool2DForward.Prefer(compute.Variant{Name: "pairs", Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
+		p, ok := pairs(params)
+		if ok {
+			maxPool2DPairsForward.Run(p, x...)
+		}
+		return ok
+	}})
+	maxPool2DBackward.Prefer(compute.Variant{Name: "pairs", Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
+		p, ok := pairs(params)
+		if ok {
+			maxPool2DPairsBackward.Run(p, x...)
+		}
+		return ok
+	}})
+}
+
+type maxPool2DPairsParams struct{ Planes, H, W, Gated uint32 }
+
+// whole are the params of the plain kernel.
+func (p maxPool2DPairsParams) whole() maxPool2DParams {
+	return maxPool2DParams{p.Planes, p.H, p.W, p.H / 2, p.W / 2, 2, 2, 0, p.Gated}
+}
+
+var maxPool2DPairsForward = compute.NewKernel("max_pool2d_pairs.forward", func(p maxPool2DPairsParams, b [][]float64) {
+	maxPool2DForwardDefine(p.whole(), b)
+}, maxPool2DForwardModel)
+
+var maxPool2DPairsBackward = compute.NewKernel("max_pool2d_pairs.backward", func(p maxPool2DPairsParams, b [][]float64) {
+	maxPool2DBackwardDefine(p.whole(), b)
+}, compute.Reduce(1))
