@@ -28,7 +28,7 @@ fn exponential(x: f32) -> f32 {
     return select(0.0, q * bitcast<f32>((i32(k) + 127) << 23u), x >= -87.33655);
 }
 
-// beyond is 1 - erf(a/sqrt(2)) for a in [0.5, 14]: what a normal distribution has
+// beyond is 1 - erf(a/sqrt(2)) for a in [1, 14]: what a normal distribution has
 // outside of -a ... a.
 fn beyond(a: f32) -> f32 {
     // With t = 1 / (1 + a/2) the quotient is t times a polynomial, fitted for
@@ -50,11 +50,14 @@ fn beyond(a: f32) -> f32 {
     return 2.0 * exponential(-0.5 * a * a) * (t * p);
 }
 
-// middle is erf(a/sqrt(2)) for |a| < 0.5, by its series (Abramowitz and Stegun
+// middle is erf(a/sqrt(2)) for |a| < 1, by its series (Abramowitz and Stegun
 // 26.2.10).
 fn middle(a: f32) -> f32 {
     let z = a * a;
-    var p = -1.0 / 42240.0;
+    var p = 1.0 / 175472640.0;
+    p = p * z - 1.0 / 9676800.0;
+    p = p * z + 1.0 / 599040.0;
+    p = p * z - 1.0 / 42240.0;
     p = p * z + 1.0 / 3456.0;
     p = p * z - 1.0 / 336.0;
     p = p * z + 1.0 / 40.0;
@@ -70,7 +73,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     let v = x[i] * 1.4142135624;
     let a = min(abs(v), 14.0);
     let far = 1.0 - beyond(a);
-    y[i] = select(select(far, -far, v < 0.0), middle(v), a < 0.5);
+    y[i] = select(select(far, -far, v < 0.0), middle(v), a < 1.0);
 }
 
 // invocations: n

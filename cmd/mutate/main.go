@@ -146,7 +146,7 @@ func main() {
 		}
 	}
 	total, found := 0, 0
-	var survivors []mutant
+	survivors := 0
 	for _, name := range files {
 		s, err := shaders.Load(name)
 		if err != nil {
@@ -179,7 +179,8 @@ func main() {
 				invalid++
 				continue
 			case verdict == "survived":
-				survivors = append(survivors, m)
+				survivors++
+				fmt.Printf("survived: %s.wgsl:%d\n  %s\n  %s\n", m.File, m.number+1, m.Line, m.Mutant)
 			default:
 				killed++
 			}
@@ -192,10 +193,7 @@ func main() {
 		fmt.Println(total, "mutants")
 		return
 	}
-	for _, m := range survivors {
-		fmt.Printf("survived: %s.wgsl:%d\n  %s\n  %s\n", m.File, m.number+1, m.Line, m.Mutant)
-	}
-	fmt.Printf("%d of %d mutants found, %.1f%%\n", found, total, 100*float64(found)/float64(max(total, 1)))
+	fmt.Printf("%d of %d mutants found, %.1f%%, %d survived\n", found, total, 100*float64(found)/float64(max(total, 1)), survivors)
 }
 
 // try runs the suite on a mutant: it is found, it survives, or it is invalid.
