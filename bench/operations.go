@@ -218,7 +218,8 @@ var ErrNumbers = errors.New("the numbers differ")
 // Check compares what two cases make of the same operands, in sums of k products of
 // the generator's numbers. Up to 1024 of them float32 holds every partial sum
 // exactly, so that any difference is a fault; from there on elements may differ by
-// what rounding allows.
+// what rounding allows. The convolutions' sums are no larger either, long as they
+// are, since their terms cancel.
 func Check(ctx context.Context, a, b *Case, k int) error {
 	x, err := a.Output(ctx)
 	if err != nil {
