@@ -33,8 +33,9 @@ func (s ConvShape) Flops() float64 {
 	return 2 * float64(s.N*s.K*s.Out()*s.Out()) * float64(s.C*s.R*s.R)
 }
 
-// Rows and inputs and outputs of the fully connected layer that is compared.
-const rows, in, out = 64, 784, 128
+// Rows, inputs and outputs of the fully connected layer that is compared, and images
+// of a training step.
+const rows, in, out, batch = 64, 784, 128, 64
 
 // MatMulNames, ConvNames and LinearNames are the rows of operations. A gradient is
 // that of the input (dx) or of the weight (dw).
@@ -69,28 +70,47 @@ func Open(dev *compute.Device, name string) (*Case, error) {
 	return nil, fmt.Errorf("bench: no row %q", name)
 }
 
+// Work is what one run of a row does, and its unit: GFLOP of an operation, images of
+// a training step; "" of a row that is not known.
+func Work(name string) (work float64, unit string) {
+	kind, what, _ := strings.Cut(name, "/")
+	switch {
+	case kind == "step":
+		return batch, "images"
+	case kind == "matmul":
+		n, _ := strconv.ParseFloat(what, 64)
+		return 2 * n * n * n / 1e9, "GFLOP"
+	case kind == "linear":
+		return 2.0 * rows * in * out / 1e9, "GFLOP"
+	}
+	if s, ok := ConvShapes[strings.TrimPrefix(kind, "conv-")]; ok {
+		return s.Flops() / 1e9, "GFLOP"
+	}
+	return 0, ""
+}
+
 func matMul(dev *compute.Device, n int) (*Case, error) {
 	t := compute.NewTape(dev)
 	a, b, y := t.Input("a", compute.F32, n, n), t.Input("b", compute.F32, n, n), t.Zeros(n, n)
 	layers.MatMul(a, b, y, layers.MatMulOptions{})
-	return program(fmt.Sprintf("matmul/%d", n), t, y, 2*math.Pow(float64(n), 3), a, b)
+	return program(fmt.Sprintf("matmul/%d", n), t, y, a, b)
 }
 
 func linear(dev *compute.Device, what string) (*Case, error) {
 	l := layers.NewLinear(in, out)
 	l.Bias = nil
-	return layer(dev, "linear/"+what, l, l.Weight, what, 2*rows*in*out, rows, in)
+	return layer(dev, "linear/"+what, l, l.Weight, what, rows, in)
 }
 
 func conv(dev *compute.Device, name string, s ConvShape, what string) (*Case, error) {
 	l := layers.NewConv2D(s.C, s.K, s.R)
 	l.Padding, l.Bias = s.Padding, nil
-	return layer(dev, name, l, l.Weight, what, s.Flops(), s.N, s.C, s.Size, s.Size)
+	return layer(dev, name, l, l.Weight, what, s.N, s.C, s.Size, s.Size)
 }
 
 // layer is the forward pass or a gradient of a layer without bias: x is stream 1, the
 // weight stream 2, dy stream 3.
-func layer(dev *compute.Device, name string, l layers.Layer, w *compute.Param, what string, flops float64, shape ...int) (*Case, error) {
+func layer(dev *compute.Device, name string, l layers.Layer, w *compute.Param, what string, shape ...int) (*Case, error) {
 	copy(w.Data, Values(2, w.Len()))
 	t := compute.NewTape(dev)
 	x := t.Input("x", compute.F32, shape...)
@@ -99,7 +119,7 @@ func layer(dev *compute.Device, name string, l layers.Layer, w *compute.Param, w
 	t.SetGrad(y, dy)
 	t.BackwardFromGrads()
 	keep := map[string]*compute.Tensor{"y": y, "dx": t.Grad(x), "dw": t.Grad(t.Param(w))}[what]
-	c, err := program(name, t, keep, flops, x, nil, dy)
+	c, err := program(name, t, keep, x, nil, dy)
 	if err != nil {
 		dev.Forget(w)
 		return nil, err
@@ -111,7 +131,7 @@ func layer(dev *compute.Device, name string, l layers.Layer, w *compute.Param, w
 
 // program is a tape that makes a tensor from inputs, of which number i holds stream
 // i+1.
-func program(name string, t *compute.Tape, keep *compute.Tensor, flops float64, inputs ...*compute.Tensor) (*Case, error) {
+func program(name string, t *compute.Tape, keep *compute.Tensor, inputs ...*compute.Tensor) (*Case, error) {
 	t.Keep(keep)
 	p, err := t.Compile()
 	if err != nil {
@@ -126,8 +146,9 @@ func program(name string, t *compute.Tape, keep *compute.Tensor, flops float64, 
 			return nil, fmt.Errorf("bench: %s: %w", name, err)
 		}
 	}
+	work, unit := Work(name)
 	return &Case{
-		Row: name, System: "pumice", Work: flops / 1e9, Unit: "GFLOP",
+		Row: name, System: "pumice", Work: work, Unit: unit,
 		Run: func(ctx context.Context, n int) error { return repeat(ctx, p, t.Device(), n) },
 		Output: func(ctx context.Context) ([]float32, error) {
 			y := make([]float32, keep.Len())
@@ -172,12 +193,9 @@ func Gonum(name string) (*Case, error) {
 	default:
 		return nil, fmt.Errorf("bench: gonum has no row %q", name)
 	}
-	sum := a.Cols
-	if ta == blas.Trans {
-		sum = a.Rows
-	}
+	work, unit := Work(name)
 	return &Case{
-		Row: name, System: "gonum", Work: 2 * float64(y.Rows) * float64(y.Cols) * float64(sum) / 1e9, Unit: "GFLOP",
+		Row: name, System: "gonum", Work: work, Unit: unit,
 		Run: func(ctx context.Context, n int) error {
 			for range n {
 				if err := ctx.Err(); err != nil {
@@ -200,7 +218,8 @@ var ErrNumbers = errors.New("the numbers differ")
 // Check compares what two cases make of the same operands, in sums of k products of
 // the generator's numbers. Up to 1024 of them float32 holds every partial sum
 // exactly, so that any difference is a fault; from there on elements may differ by
-// what rounding allows.
+// what rounding allows. The convolutions' sums are no larger either, long as they
+// are, since their terms cancel.
 func Check(ctx context.Context, a, b *Case, k int) error {
 	x, err := a.Output(ctx)
 	if err != nil {

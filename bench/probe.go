@@ -130,7 +130,7 @@ func Copies(dev *compute.Device, n int) ([]*Case, error) {
 	} {
 		t := compute.NewTape(dev)
 		a, b := t.Input("a", compute.F32, n), t.Input("b", compute.F32, n)
-		c, err := program(fmt.Sprintf("%s/%d", k.name, n), t, k.record(t, a, b), 0, a, b)
+		c, err := program(fmt.Sprintf("%s/%d", k.name, n), t, k.record(t, a, b), a, b)
 		if err != nil {
 			CloseAll(cases)
 			return nil, err

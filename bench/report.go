@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -43,8 +44,21 @@ func SystemOf(dev *compute.Device) System {
 	i := dev.Info()
 	return System{
 		Name: "pumice", Version: revision(), Adapter: dev.String(), Driver: i.Driver,
-		Runtime: fmt.Sprintf("%s, %s, %s/%s, %d processors", i.Binding, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
+		Runtime: fmt.Sprintf("%s, %s, %s/%s, %s", i.Binding, runtime.Version(), runtime.GOOS, runtime.GOARCH, processors()),
 	}
+}
+
+// processors are how many there are, and what they are where the system has a file
+// that says so.
+func processors() string {
+	text := fmt.Sprintf("%d processors", runtime.GOMAXPROCS(0))
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return text + ", " + strings.TrimSpace(value)
+		}
+	}
+	return text
 }
 
 // revision is the version of the program's module, or the commit it was built from.
@@ -140,6 +154,22 @@ func Short(v float64) string {
 func orDash(s string) string {
 	if s == "" {
 		return "-"
+	}
+	return s
+}
+
+// GonumSystem describes gonum as this program uses it.
+func GonumSystem() System {
+	s := System{
+		Name: "gonum", Version: "unknown", Adapter: processors(),
+		Runtime: fmt.Sprintf("%s, %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH),
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == "gonum.org/v1/gonum" {
+				s.Version = d.Version
+			}
+		}
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -154,13 +155,10 @@ func benchConv() *cobra.Command {
 	var o benchOptions
 	return benchmark("conv", "Convolutions and a fully connected layer, forward (y) and both gradients (dx, dw)", &o,
 		func(ctx context.Context, dev *compute.Device, r *bench.Report) error {
-			for _, name := range append(bench.ConvNames, bench.LinearNames...) {
-				c, err := bench.Open(dev, name)
-				if err != nil {
-					return err
-				}
-				rows, err := bench.Measure(ctx, o.rounds, o.sample, c)
-				c.Close()
+			reference := compute.Reference()
+			defer reference.Close()
+			for _, name := range slices.Concat(bench.ConvNames, bench.LinearNames) {
+				rows, err := checked(ctx, dev, reference, name, &o)
 				if err != nil {
 					return err
 				}
@@ -168,6 +166,24 @@ func benchConv() *cobra.Command {
 			}
 			return nil
 		})
+}
+
+// checked measures a row once the reference device agrees.
+func checked(ctx context.Context, dev, reference *compute.Device, name string, o *benchOptions) ([]bench.Row, error) {
+	c, err := bench.Open(dev, name)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	want, err := bench.Open(reference, name)
+	if err != nil {
+		return nil, err
+	}
+	defer want.Close()
+	if err := bench.Check(ctx, c, want, 1024); err != nil {
+		return nil, err
+	}
+	return bench.Measure(ctx, o.rounds, o.sample, c)
 }
 
 func benchStep() *cobra.Command {
