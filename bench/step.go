@@ -72,8 +72,9 @@ func Images(n int) *data.Set {
 // on the device. Close frees what it holds there.
 type Trainer struct {
 	// First is the time of the first step, from recording it to its end: cold where
-	// the device is new.
-	First time.Duration
+	// the device is new. Compiling is the part of it before the first dispatch of the
+	// step, in which kernels new to the device are tested.
+	First, Compiling time.Duration
 
 	dev         *compute.Device
 	program     *compute.Program
@@ -112,6 +113,7 @@ func NewTrainer(ctx context.Context, dev *compute.Device, model string, batch in
 		dev.Forget(r.params...)
 		return nil, err
 	}
+	r.Compiling = time.Since(start)
 	if err := r.run(ctx, 1); err != nil {
 		r.Close()
 		return nil, err

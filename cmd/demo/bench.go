@@ -204,7 +204,9 @@ func benchStep() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r.Rows = append(r.Rows, bench.NewRow("first step", "pumice", "ms", 1e3*t.First.Seconds()))
+			r.Rows = append(r.Rows,
+				bench.NewRow("first step", "pumice", "ms", 1e3*t.First.Seconds()),
+				bench.NewRow("compiling and testing kernels, of it", "pumice", "ms", 1e3*t.Compiling.Seconds()))
 			costs, err := t.Costs(ctx)
 			if err != nil {
 				return err

@@ -20,7 +20,7 @@ func TestBench(t *testing.T) {
 		kernels bool
 	}{
 		{"matmul --sizes 5,33", 4, false},
-		{"step --model mlp --batch 4", 8, true},
+		{"step --model mlp --batch 4", 9, true},
 		{"dispatch --count 3", 5, false},
 		{"memory --numbers 1000", 4, false},
 		{"curve --sizes 4,8 --out " + curve, 4, false},
