@@ -72,7 +72,7 @@ func products() []conform.Op {
 				"batch=2,m=68,k=68,n=65,ta=1,tb=1", "batch=1,m=65,k=80,n=68,ta=0,tb=1", "batch=1,m=33,k=19,n=65,ta=1,tb=0",
 				"batch=1,m=150,k=4,n=130,ta=0,tb=1", "batch=1,m=300,k=3,n=50,ta=0,tb=0", // more tiles than a band has, of 16 and of 32 rows
 				"batch=1,m=8,k=129,n=13,ta=1,tb=0", "batch=2,m=7,k=516,n=68,ta=0,tb=0", "batch=1,m=3,k=40,n=5,ta=0,tb=1",
-				"batch=1,m=12,k=70000,n=97,ta=0,tb=0", "batch=1,m=2,k=70000,n=3,ta=0,tb=1",
+				"batch=1,m=12,k=70000,n=97,ta=0,tb=0", "batch=1,m=2,k=200006,n=3,ta=0,tb=1", // the second in two ranges of k
 			}, Patterns: []string{"uniform", "cancel"},
 			Record: func(r *conform.Recorder) {
 				r.Row = 4 // a grid of 5 workgroups then has one that is left over
