@@ -36,6 +36,9 @@ func BenchmarkMatMul(b *testing.B) {
 		}
 		for _, variant := range append(matmulForward.Variants(), "plain") {
 			b.Run(name+"/"+variant, func(b *testing.B) {
+				if dev.Info().Type == "software" && s.m*s.k*s.n > 1<<30 {
+					b.Skip("it is for GPUs: minutes on a software adapter")
+				}
 				t := compute.NewTape(dev)
 				t.Variant = variant
 				left, right, _ := s.operands(t)
