@@ -44,8 +44,9 @@ var registry struct {
 // or float32; names are compared without case). The definition gets the params
 // and the tensors that the entry point uses, by binding number, as float64; it
 // writes those that are read_write, and leaves the others alone. Where the
-// shader has "const accumulate" it adds to them. NewKernel panics where shader
-// and Go do not fit.
+// shader has "const accumulate" it adds to them. A name may give constants of the
+// shader other values: "shader.entry,rows=4,columns=8" is a kernel of its own, with
+// its own test and verdict. NewKernel panics where shader and Go do not fit.
 func NewKernel[P any](name string, define func(p P, b [][]float64), model Model) *Kernel {
 	file, _, _ := strings.Cut(name, ".")
 	s, err := shaders.Load(file)
@@ -68,6 +69,18 @@ func NewKernelFS[P any](fsys fs.FS, name string, define func(p P, b [][]float64)
 
 func newKernel[P any](s *shaders.Shader, name string, define func(p P, b [][]float64), model Model) *Kernel {
 	_, entry, _ := strings.Cut(name, ".")
+	entry, consts, given := strings.Cut(entry, ",")
+	if given {
+		replaced := map[string]string{}
+		for part := range strings.SplitSeq(consts, ",") {
+			c, v, _ := strings.Cut(part, "=")
+			replaced[c] = v
+		}
+		var err error
+		if s, err = s.With(replaced); err != nil {
+			panic(fmt.Sprintf("compute: kernel %s: %v", name, err))
+		}
+	}
 	e, ok := s.Entry(entry)
 	if !ok {
 		panic(fmt.Sprintf("compute: kernel %s: shader %s has no entry point %q", name, s.Name, entry))
@@ -116,14 +129,17 @@ func Kernels() []*Kernel {
 	return append([]*Kernel(nil), registry.kernels...)
 }
 
-// Name is "shader.entry".
+// Name is "shader.entry", with the constants that NewKernel was given.
 func (k *Kernel) Name() string { return k.name }
 
 // Package is the import path of the package that declared the kernel.
 func (k *Kernel) Package() string { return k.pkg }
 
-// Shader is the shader that holds the kernel's entry point.
+// Shader is the shader that holds the kernel's entry point, with the kernel's constants.
 func (k *Kernel) Shader() *shaders.Shader { return k.shader }
+
+// Entry is the kernel's entry point.
+func (k *Kernel) Entry() shaders.Entry { return k.entry }
 
 // Bindings are the tensors that the kernel is run with, in order.
 func (k *Kernel) Bindings() []shaders.Binding { return slices.Clone(k.entry.Bindings) }

@@ -67,7 +67,9 @@ type matmulParams struct {
 	TransposeA, TransposeB, StrideA, StrideB uint32
 }
 
-var matmulForward = compute.NewKernel("matmul.forward", func(p matmulParams, b [][]float64) {
+var matmulForward = compute.NewKernel("matmul.forward", matmulDefine, compute.DotOf(func(p matmulParams) int { return int(p.K1 - p.K0) }))
+
+func matmulDefine(p matmulParams, b [][]float64) {
 	m, n, k, sum := int(p.M), int(p.N), int(p.K), int(p.K1-p.K0)
 	for i := range int(p.Batch) {
 		left, right, y := b[0][i*int(p.StrideA):], b[1][i*int(p.StrideB):], b[4][i*m*n:]
@@ -88,4 +90,4 @@ var matmulForward = compute.NewKernel("matmul.forward", func(p matmulParams, b [
 		}
 		blas64.Gemm(ta, tb, 1, ga, gb, 1, blas64.General{Rows: m, Cols: n, Stride: n, Data: y})
 	}
-}, compute.DotOf(func(p matmulParams) int { return int(p.K1 - p.K0) }))
+}

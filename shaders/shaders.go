@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -100,6 +101,23 @@ func LoadFS(fsys fs.FS, name string) (*Shader, error) {
 		return nil, fmt.Errorf("shaders: Load: %w", err)
 	}
 	return Parse(name, string(text))
+}
+
+// With returns the shader with other values of some constants. It returns an error
+// where one does not exist, or where the text is no shader then.
+func (s *Shader) With(consts map[string]string) (*Shader, error) {
+	text := s.Text
+	for _, c := range slices.Backward(s.Consts) {
+		if v, ok := consts[c.Name]; ok {
+			text = text[:c.value.from] + v + text[c.value.to:]
+		}
+	}
+	for name := range consts {
+		if _, ok := s.Const(name); !ok {
+			return nil, fmt.Errorf("shaders: %s.wgsl: no constant %s", s.Name, name)
+		}
+	}
+	return Parse(s.Name, text)
 }
 
 // Names lists Pumice's own shaders, sorted.

@@ -141,6 +141,27 @@ func TestSpecialize(t *testing.T) {
 
 // TestUnrollParams expands a loop over a field of params when they are baked,
 // and keeps it when they are not.
+// TestWith wants the workgroup, and all that a text of the new values would give.
+func TestWith(t *testing.T) {
+	s, err := Parse("twice", good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.With(map[string]string{"block": "16u", "tile": "5u"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Parse("twice", strings.Replace(strings.Replace(good, "4u * 2u;", "16u;", 1), "tile: u32 = 3u", "tile: u32 = 5u", 1))
+	if err != nil || !reflect.DeepEqual(w, want) || w.Entries[0].Workgroup[0] != 16 {
+		t.Errorf("got %+v, want %+v, %v", w, want, err)
+	}
+	for _, consts := range []map[string]string{{"none": "3u"}, {"block": "none"}} {
+		if _, err := s.With(consts); err == nil || !strings.Contains(err.Error(), "twice.wgsl: ") {
+			t.Errorf("%v: error %v", consts, err)
+		}
+	}
+}
+
 func TestUnrollParams(t *testing.T) {
 	s, err := Parse("twice", strings.Replace(good, "i < tile", "i < params.n", 1))
 	if err != nil {

@@ -64,20 +64,24 @@ func products() []conform.Op {
 		},
 		{
 			Name: "matmul", Shapes: []string{"batch=1,m=1,k=1,n=1,ta=0,tb=0", "batch=2,m=3,k=5,n=7,ta=0,tb=0", "batch=2,m=9,k=17,n=5,ta=1,tb=0", "batch=3,m=16,k=16,n=16,ta=0,tb=1", "batch=1,m=33,k=65,n=31,ta=1,tb=1", "batch=2,m=8,k=64,n=128,ta=0,tb=0", "batch=1,m=3,k=0,n=5,ta=0,tb=0", "batch=2,m=0,k=3,n=5,ta=0,tb=0"},
+			Record: func(r *conform.Recorder) { product(r, r.N("batch"), 1) },
+		},
+		{ // around the tiles of the variants
+			Name: "matmul/tiles", Shapes: []string{
+				"batch=1,m=129,k=17,n=132,ta=0,tb=0", "batch=1,m=127,k=15,n=129,ta=0,tb=0", "batch=1,m=128,k=16,n=128,ta=1,tb=0", "batch=1,m=129,k=36,n=127,ta=1,tb=1",
+				"batch=2,m=68,k=68,n=65,ta=1,tb=1", "batch=1,m=65,k=80,n=68,ta=0,tb=1", "batch=1,m=33,k=19,n=65,ta=1,tb=0",
+				"batch=1,m=150,k=4,n=130,ta=0,tb=1", "batch=1,m=300,k=3,n=50,ta=0,tb=0", // more tiles than a band has, of 16 and of 32 rows
+				"batch=1,m=8,k=129,n=13,ta=1,tb=0", "batch=2,m=7,k=516,n=68,ta=0,tb=0", "batch=1,m=3,k=40,n=5,ta=0,tb=1",
+				"batch=1,m=12,k=70000,n=97,ta=0,tb=0", "batch=1,m=2,k=200006,n=3,ta=0,tb=1", // the second in two ranges of k
+			}, Patterns: []string{"uniform", "cancel"},
 			Record: func(r *conform.Recorder) {
-				a, b := []int{r.N("batch"), r.N("m"), r.N("k")}, []int{r.N("batch"), r.N("k"), r.N("n")}
-				o := layers.MatMulOptions{TransposeA: r.N("ta") == 1, TransposeB: r.N("tb") == 1}
-				if o.TransposeA {
-					a[1], a[2] = a[2], a[1]
-				}
-				if o.TransposeB {
-					b[1], b[2] = b[2], b[1]
-				}
-				x, y := r.Values(a...), r.Values(b...)
-				z := r.Zeros(r.N("batch"), r.N("m"), r.N("n"))
-				layers.MatMul(x, y, z, o)
-				r.Keep(z)
+				r.Row = 4 // a grid of 5 workgroups then has one that is left over
+				product(r, r.N("batch"), 1)
 			},
+		},
+		{ // one b for the whole batch, and y += where it is not 0
+			Name: "matmul/shared", Shapes: []string{"batch=2,m=97,k=20,n=101,ta=1,tb=0", "batch=3,m=17,k=36,n=132,ta=0,tb=0", "batch=2,m=1,k=515,n=67,ta=0,tb=1"}, Patterns: []string{"uniform", "large"},
+			Record: func(r *conform.Recorder) { product(r, 1, 2) },
 		},
 		{
 			Name: "embedding", Shapes: []string{"rows=1,size=1,n=1", "rows=2,size=3,n=1", "rows=5,size=1,n=65", "rows=64,size=7,n=129", "rows=130,size=64,n=17", "rows=3,size=5,n=0"},
@@ -89,6 +93,24 @@ func products() []conform.Op {
 			},
 		},
 	}
+}
+
+// product adds the product of matrices, of a batch of b's, to zeros some times.
+func product(r *conform.Recorder, batch, times int) {
+	a, b := []int{r.N("batch"), r.N("m"), r.N("k")}, []int{batch, r.N("k"), r.N("n")}
+	o := layers.MatMulOptions{TransposeA: r.N("ta") == 1, TransposeB: r.N("tb") == 1}
+	if o.TransposeA {
+		a[1], a[2] = a[2], a[1]
+	}
+	if o.TransposeB {
+		b[1], b[2] = b[2], b[1]
+	}
+	x, y := r.Values(a...), r.Values(b...)
+	z := r.Zeros(r.N("batch"), r.N("m"), r.N("n"))
+	for range times {
+		layers.MatMul(x, y, z, o)
+	}
+	r.Keep(z)
 }
 
 func convolutions() []conform.Op {

@@ -70,7 +70,7 @@ func KernelOp(k *compute.Kernel, shapes ...string) Op {
 
 // defaultShapes are sizes around the kernel's workgroup.
 func defaultShapes(k *compute.Kernel) []string {
-	entry, _ := k.Shader().Entry(strings.TrimPrefix(k.Name(), k.Shader().Name+"."))
+	entry := k.Entry()
 	block := entry.Workgroup[0] * entry.Workgroup[1] * entry.Workgroup[2]
 	whole := 0
 	for _, f := range k.Shader().Params {
