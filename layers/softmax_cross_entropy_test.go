@@ -18,3 +18,11 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 		}
 	}
 }
+
+// TestSoftmaxCrossEntropyLong adds up more rows than one invocation does.
+func TestSoftmaxCrossEntropyLong(t *testing.T) {
+	rows := sumChunk + 8
+	layertest.RunOp(t, func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor {
+		return SoftmaxCrossEntropy{}.Loss(t, x[0], x[1])
+	}, nil, layertest.Shape(rows, 2), layertest.Indices(2, rows))
+}
