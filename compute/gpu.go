@@ -31,6 +31,7 @@ type gpu struct {
 	nonces    *webgpu.Buffer
 	pipelines map[pipelineKey]*pipelineOnce
 	flying    atomic.Int64 // measured nanoseconds submitted and not waited for
+	written   atomic.Bool  // since the last submission
 }
 
 type pipelineKey struct{ text, entry string }
@@ -50,6 +51,16 @@ func newGPU(owner *Device, dev *webgpu.Device) (*gpu, error) {
 }
 
 func (e *gpu) close() {
+	// A device of wgpu 0.19 that is released with writes that no submission has carried
+	// leaves them to the next device, whose first submission then ends the process.
+	if e.written.Load() {
+		if b, err := e.alloc("flush", F32, 1); err == nil {
+			if r, err := e.read(b); err == nil {
+				_ = r.wait(context.Background(), make([]uint32, 1))
+			}
+			e.free(b)
+		}
+	}
 	for _, p := range e.pipelines {
 		if p.pipeline != nil {
 			p.pipeline.Release()
@@ -86,7 +97,13 @@ func (e *gpu) write(b *buffer, words []uint32) error {
 	if len(words) == 0 {
 		return nil
 	}
+	e.written.Store(true)
 	return e.dev.Write(b.gpu, uint64(b.offset)*4, asBytes(words))
+}
+
+func (e *gpu) submit(p *webgpu.Plan, first, last int) error {
+	e.written.Store(false)
+	return e.dev.Submit(p, first, last)
 }
 
 func (e *gpu) wait(ctx context.Context) error {
@@ -143,7 +160,7 @@ func (e *gpu) read(b *buffer) (pending, error) {
 		r.release()
 		return nil, err
 	}
-	if err := e.dev.Submit(r.plan, 0, len(r.bytes)-b.n+min(b.n, 1)); err != nil {
+	if err := e.submit(r.plan, 0, len(r.bytes)-b.n+min(b.n, 1)); err != nil {
 		r.release()
 		return nil, err
 	}
@@ -321,7 +338,7 @@ func (r *gpuRunner) run(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := r.eng.dev.Submit(r.plan, first, c.last); err != nil {
+		if err := r.eng.submit(r.plan, first, c.last); err != nil {
 			return err
 		}
 		first = c.last
@@ -362,7 +379,7 @@ func split(cost []time.Duration) (cuts []cut) {
 }
 
 func (r *gpuRunner) submitAndWait(first, last int) error {
-	if err := r.eng.dev.Submit(r.plan, first, last); err != nil {
+	if err := r.eng.submit(r.plan, first, last); err != nil {
 		return err
 	}
 	return r.eng.wait(context.Background())

@@ -142,7 +142,8 @@ fn fetch(i: u32, tile: Tile, k: u32) -> mat4x4<f32> {
 }
 
 // keep stores block i.
-fn keep(i: u32, v: mat4x4<f32>) {
+fn keep(i: u32, brought: mat4x4<f32>) {
+    var v = brought; // which older compilers let an index run through
     if i < blocks_a {
         let at = block(i, quads_m, params.transpose_a == 0u);
         // unroll
