@@ -106,6 +106,9 @@ func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []Range) (*Bind
 	}
 	entries, used := make([]any, len(buffers)), make([]*Buffer, len(buffers))
 	for i, b := range buffers {
+		if err := b.check(); err != nil {
+			return nil, fmt.Errorf("webgpu: bind group %q: %w", label, err)
+		}
 		used[i] = b.Buffer
 		entries[i] = map[string]any{"binding": p.slots[i].Binding, "resource": map[string]any{"buffer": b.v, "offset": float64(b.Offset), "size": float64(b.bytes())}}
 	}

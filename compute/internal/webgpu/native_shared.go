@@ -179,8 +179,8 @@ func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []Range) (*Bind
 		if b.released.Load() {
 			return nil, fmt.Errorf("webgpu: bind group %q: buffer %q was released: %w", label, b.label, ErrInvalid)
 		}
-		if b.Offset+b.bytes() > b.size || b.Offset > b.size {
-			return nil, fmt.Errorf("webgpu: bind group %q: bytes %d to %d of buffer %q, which has %d: %w", label, b.Offset, b.Offset+b.bytes(), b.label, b.size, ErrInvalid)
+		if err := b.check(); err != nil {
+			return nil, fmt.Errorf("webgpu: bind group %q: %w", label, err)
 		}
 	}
 	raw, free, err := d.newBindGroup(label, p, buffers)

@@ -15,9 +15,12 @@ var errNone = fmt.Errorf("%w: this program was built without cgo, which the GPU 
 // Adapter, Device, Buffer, Pipeline, BindGroup and Plan have no values here:
 // Adapters finds nothing to open.
 type (
-	Adapter   struct{}
-	Device    struct{}
-	Buffer    struct{ size uint64 }
+	Adapter struct{}
+	Device  struct{}
+	Buffer  struct {
+		label string
+		size  uint64
+	}
 	Pipeline  struct{}
 	BindGroup struct{}
 	Plan      struct{}

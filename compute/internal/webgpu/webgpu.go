@@ -51,7 +51,10 @@
 // by several goroutines. Errors wrap ErrLost, ErrOutOfMemory or ErrInvalid.
 package webgpu
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrNone says that no adapter was found, or that this build has no binding.
@@ -143,6 +146,14 @@ func Whole(buffers ...*Buffer) []Range {
 		ranges[i] = Range{Buffer: b}
 	}
 	return ranges
+}
+
+// check is ErrInvalid where the part is not inside of the buffer.
+func (r Range) check() error {
+	if r.Offset > r.Buffer.size || r.Size > r.Buffer.size-r.Offset {
+		return fmt.Errorf("bytes %d to %d of buffer %q, which has %d: %w", r.Offset, r.Offset+r.Size, r.Buffer.label, r.Buffer.size, ErrInvalid)
+	}
+	return nil
 }
 
 func (r Range) bytes() uint64 {
