@@ -81,7 +81,7 @@ func (d *Device) Check(kernels ...*Kernel) (map[*Kernel]string, error) {
 	}
 	var untested []*Kernel
 	for _, k := range kernels {
-		if _, ok := c.wrong[k]; !ok && !c.passed[k.hash()] && !slices.Contains(untested, k) && k.Testable() == nil {
+		if _, ok := c.wrong[k]; !ok && !c.passed[k.hash()] && !slices.Contains(untested, k) && k.Testable() == nil && k.RunsOn(d) {
 			untested = append(untested, k)
 		}
 	}

@@ -26,6 +26,7 @@ type Info struct {
 	Browser  string // what the browser calls itself, if there is one
 	Limits   Limits
 	Features []string // optional WebGPU features the adapter offers
+	Subgroup int      // of an open device: invocations of a subgroup; 0 where there are none, or they vary
 }
 
 // Device runs programs. The GPU device dispatches WGSL through WebGPU; the
@@ -167,7 +168,11 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 		limits = webgpu.DefaultLimits
 	}
 	info.Limits = limits
-	gpu, err := chosen.Open("pumice", limits, nil)
+	var features []string
+	if slices.Contains(info.Features, "subgroups") && webgpu.Browser() == "" && !w.DefaultLimits {
+		features = append(features, "subgroups") // of browsers' WGSL, which asks for them, nothing is known here
+	}
+	gpu, err := chosen.Open("pumice", limits, features)
 	if err != nil {
 		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
 	}
@@ -176,6 +181,9 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 	if err != nil {
 		gpu.Release()
 		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
+	}
+	if len(features) > 0 {
+		d.info.Subgroup = subgroup(ctx, gpu)
 	}
 	return d, nil
 }

@@ -95,7 +95,7 @@ func (d *Dispatch) flops(groups [3]uint32) (int64, error) {
 // text is the WGSL that goes to the driver.
 func (d *Dispatch) text(bake bool) (string, error) {
 	var params []string
-	if bake {
+	if d.baked(bake) {
 		params = d.Kernel.literals(d.Params)
 	}
 	return d.Kernel.shader.Specialize(d.Kernel.entry.Name, d.Consts, params)

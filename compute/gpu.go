@@ -233,7 +233,7 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 			continue // nothing to do
 		}
 		var bound []webgpu.Range
-		if !bake {
+		if !d.baked(bake) {
 			uniform, err := e.uniform(&d)
 			if err != nil {
 				r.release()
@@ -274,6 +274,9 @@ func (e *gpu) prepare(d *Dispatch, bake bool) (webgpu.Command, error) {
 		return webgpu.Command{}, err
 	}
 	w, limits := d.Kernel.entry.Workgroup, e.owner.info.Limits
+	if !d.Kernel.RunsOn(e.owner) {
+		return webgpu.Command{}, fmt.Errorf("compute: kernel %s needs subgroups of %d invocations, the device has %d (0 is none): %w", d.Kernel.name, w[0]*w[1]*w[2], e.owner.info.Subgroup, ErrLimit)
+	}
 	if n := w[0] * w[1] * w[2]; n > int(limits.InvocationsPerWorkgroup) {
 		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: workgroup of %d invocations, at most %d: %w", d.Kernel.name, n, limits.InvocationsPerWorkgroup, ErrLimit)
 	}
@@ -282,7 +285,7 @@ func (e *gpu) prepare(d *Dispatch, bake bool) (webgpu.Command, error) {
 		return webgpu.Command{}, err
 	}
 	var slots []webgpu.Slot
-	if !bake {
+	if !d.baked(bake) {
 		slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
 	}
 	for _, b := range d.Kernel.entry.Bindings {

@@ -3,6 +3,7 @@ package compute
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 )
 
 // Variant is another way to compute what a kernel defines: runs of other kernels
@@ -17,8 +18,8 @@ type Variant struct {
 }
 
 // Prefer adds a variant of k, which is preferred to those added later. A program takes
-// the first that suits its device, can do the params at hand, and whose kernels
-// compute what they should on the device (see Device.Refused); the last resort is k
+// the first that suits its device, can do the params at hand, and whose kernels run on
+// the device (see RunsOn) and compute what they should there (see Device.Refused); the last resort is k
 // itself.
 func (k *Kernel) Prefer(v Variant) { k.variants = append(k.variants, v) }
 
@@ -52,6 +53,7 @@ func (t *Tape) variants(d Dispatch, name string) (c choices) {
 		t.list = nil
 		var ok bool
 		t.in(d.scope, func() { ok = v.Record(t, d.Params, d.Tensors) })
+		ok = ok && !slices.ContainsFunc(t.list, func(d Dispatch) bool { return !d.Kernel.RunsOn(t.dev) })
 		if ok {
 			c.names, c.lists = append(c.names, v.Name), append(c.lists, t.list)
 		}

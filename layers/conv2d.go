@@ -134,7 +134,7 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 		p.Biased = 1
 	}
 	p.Splits = p.splits()
-	if tiled, ok := weightTiles(p); ok {
+	if tiled, ok := weightTiles(p, splitting(t.Device().Info())); ok {
 		p.Splits = tiled.Splits // serves both
 	}
 	parts := t.New(int(p.Splits), p.length())

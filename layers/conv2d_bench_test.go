@@ -2,6 +2,8 @@ package layers
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -20,24 +22,34 @@ func BenchmarkConv2D(b *testing.B) {
 		{"a", 64, 1, 28, 8, 5, 0}, {"b", 64, 8, 12, 16, 5, 0}, {"c", 32, 16, 14, 32, 3, 1}, {"d", 8, 32, 28, 64, 3, 1},
 	} {
 		for _, dev := range []*compute.Device{devicetest.Open(b), reference} {
-			device := "gpu"
-			if dev.IsReference() {
-				device = "reference"
+			variants := []string{"reference"}
+			if !dev.IsReference() {
+				variants = append(convForward.Variants(), "plain")
 			}
 			for _, what := range []string{"y", "dx", "dw"} {
-				b.Run(s.name+"/"+what+"/"+device, func(b *testing.B) {
-					l := NewConv2D(s.in, s.out, s.kernel)
-					l.Padding, l.Bias = s.pad, nil
-					defer dev.Forget(l.Weight)
-					t := compute.NewTape(dev)
-					x := t.Input("x", compute.F32, s.n, s.in, s.size, s.size)
-					y := l.Forward(t, x)
-					t.SetGrad(y, t.Input("dy", compute.F32, y.Shape()...))
-					t.BackwardFromGrads()
-					t.Keep(map[string]*compute.Tensor{"y": y, "dx": t.Grad(x), "dw": t.Grad(t.Param(l.Weight))}[what])
-					flops := measure(b, t)
-					b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-				})
+				for _, variant := range variants {
+					b.Run(s.name+"/"+what+"/"+variant, func(b *testing.B) {
+						l := NewConv2D(s.in, s.out, s.kernel)
+						l.Padding, l.Bias = s.pad, nil
+						defer dev.Forget(l.Weight)
+						t := compute.NewTape(dev)
+						if !dev.IsReference() {
+							t.Variant = variant
+						}
+						x := t.Input("x", compute.F32, s.n, s.in, s.size, s.size)
+						y := l.Forward(t, x)
+						t.SetGrad(y, t.Input("dy", compute.F32, y.Shape()...))
+						t.BackwardFromGrads()
+						t.Keep(map[string]*compute.Tensor{"y": y, "dx": t.Grad(x), "dw": t.Grad(t.Param(l.Weight))}[what])
+						if taken := slices.ContainsFunc(t.Lowered(), func(d compute.Dispatch) bool {
+							return strings.Contains(d.Kernel.Name(), variant[:min(5, len(variant))])
+						}); !taken && !dev.IsReference() && variant != "plain" {
+							b.Skip("it does not take this")
+						}
+						flops := measure(b, t)
+						b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+					})
+				}
 			}
 		}
 	}

@@ -2,11 +2,12 @@ package layers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -88,18 +89,57 @@ func TestConv2DBatches(t *testing.T) {
 	}
 }
 
+// TestConv2DVariants judges each variant, and the plain kernels, forwards and backwards.
+func TestConv2DVariants(t *testing.T) {
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	for _, name := range append(convForward.Variants(), "plain") {
+		for _, c := range []struct{ in, out, kernel, pad, dilation, height, width int }{{3, 9, 3, 1, 1, 7, 8}, {2, 5, 3, 2, 2, 6, 7}} {
+			l := NewConv2D(c.in, c.out, c.kernel)
+			l.Padding, l.Dilation = c.pad, c.dilation
+			Initialize(Sequential{l}, 3)
+			tape := compute.NewTape(dev)
+			tape.Variant, tape.Row = name, 4
+			x := tape.Input("x", compute.F32, 3, c.in, c.height, c.width)
+			y := l.Forward(tape, x)
+			dy := tape.Input("dy", compute.F32, y.Shape()...)
+			tape.SetGrad(y, dy)
+			tape.BackwardFromGrads()
+			tape.Keep(y)
+			tape.Keep(tape.Grad(x))
+			tape.Keep(tape.Grad(tape.Param(l.Weight)))
+			found, err := tape.Verify(context.Background(), func(p *compute.Program) error {
+				values := make([]float32, x.Len()+dy.Len())
+				for i := range values {
+					values[i] = 2*float32(compute.Uniform(compute.RandomBits(6, 0, 0, uint32(i))[0])) - 1
+				}
+				return errors.Join(p.Write(x, values[:x.Len()]), p.Write(dy, values[x.Len():]))
+			})
+			devicetest.Check(t, found, err)
+			dev.Forget(l.Weight)
+			dev.Forget(l.Bias)
+		}
+	}
+}
+
+// registers is the length of a shader's array, in vec4s.
+func registers(t *testing.T, k *compute.Kernel, array string) uint32 {
+	t.Helper()
+	m := regexp.MustCompile(`var<private> ` + array + `: array<(f32|vec4<f32>), (\d+)>`).FindStringSubmatch(k.Shader().Text)
+	if m == nil {
+		t.Fatalf("%s has no array %s", k.Name(), array)
+	}
+	n, _ := strconv.Atoi(m[2])
+	if m[1] == "f32" {
+		n /= 4
+	}
+	return uint32(n)
+}
+
 // TestConv2DTiles wants tiles inside the shaders' arrays and loops inside the
 // budget, whatever the shape.
 func TestConv2DTiles(t *testing.T) {
 	const budget = 60_000
-	length := func(k *compute.Kernel, array string) uint32 {
-		m := regexp.MustCompile("> " + array + `: array<vec4<f32>, (\d+)>`).FindStringSubmatch(k.Shader().Text)
-		if m == nil {
-			t.Fatalf("%s has no array %s", k.Name(), array)
-		}
-		n, _ := strconv.Atoi(m[1])
-		return uint32(n)
-	}
 	for _, s := range [][]int{ // n, c, h, w, k, r, s, stride, padding, dilation
 		{128, 1, 28, 28, 8, 5, 5, 1, 0, 1}, {128, 8, 12, 12, 16, 5, 5, 1, 0, 1}, {8, 32, 28, 28, 64, 3, 3, 1, 1, 1},
 		{1, 3, 224, 224, 64, 7, 7, 2, 3, 1}, {1_000_003, 1, 8, 8, 1, 3, 3, 1, 0, 1}, {1, 1, 70_000, 5, 1, 3, 3, 1, 0, 1},
@@ -109,15 +149,15 @@ func TestConv2DTiles(t *testing.T) {
 		t.Run(fmt.Sprint(s), func(t *testing.T) {
 			p := convShape(s[:4], []int{s[4], s[1], s[5], s[6]}, s[7], s[8], s[9], 1)
 			if y, ok := tiles(p, false); ok {
-				if y.Rows < 1 || y.Channels%4 != 0 || y.Channels*y.Rows > length(convTiled, "sum") || y.Rows*y.Quads > length(convTiled, "seen") {
+				if y.Rows < 1 || y.Channels%4 != 0 || y.Channels*y.Rows > registers(t, convTiled, "sum") || y.Rows*y.Quads > registers(t, convTiled, "seen") {
 					t.Errorf("tile %+v", y)
 				}
 				if (y.Shift+(y.S-1)*y.DilationW+3*y.StrideW)/4 >= y.Quads || y.W%4 == 0 && (int32(y.Shift)+y.PadW)%4 != 0 {
 					t.Errorf("window %+v", y)
 				}
 			}
-			if w, ok := weightTiles(p); ok {
-				if w.R*w.S*((w.Channels+3)/4)*w.Inputs > length(convTiledSplit, "sum") || w.Inputs*w.R*w.Quads > length(convTiledSplit, "seen") {
+			if w, ok := weightTiles(p, 256); ok {
+				if w.R*w.S*((w.Channels+3)/4)*w.Inputs > registers(t, convTiledSplit, "sum") || w.Inputs*w.R*w.Quads > registers(t, convTiledSplit, "seen") {
 					t.Errorf("tile of weights %+v", w)
 				}
 				strips := p.N * ((p.OW + 3) / 4)
@@ -134,16 +174,10 @@ func TestConv2DTiles(t *testing.T) {
 // TestTilesFit wants the tiles of every convolution to fit the arrays of the shaders,
 // which hold them in registers.
 func TestTilesFit(t *testing.T) {
-	length := func(k *compute.Kernel, name string) int {
-		_, rest, _ := strings.Cut(k.Shader().Text, "var<private> "+name+": array<vec4<f32>, ")
-		n, err := strconv.Atoi(rest[:strings.Index(rest, ">")])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	sums, seen := length(convTiled, "sum"), length(convTiled, "seen")
-	weightSums, weightSeen := length(convTiledSplit, "sum"), length(convTiledSplit, "seen")
+	sums, seen := registers(t, convTiled, "sum"), registers(t, convTiled, "seen")
+	subgroup8 := compute.Kernels()[slices.IndexFunc(compute.Kernels(), func(k *compute.Kernel) bool { return k.Name() == "conv2d_subgroup.forward" })]
+	subgroupSums, subgroupSeen, subgroupWeights := registers(t, subgroup8, "sum"), registers(t, subgroup8, "seen"), registers(t, subgroup8, "weights")
+	weightSums, weightSeen := registers(t, convTiledSplit, "sum"), registers(t, convTiledSplit, "seen")
 	tiled := 0
 	for _, channels := range [][2]int{{1, 1}, {1, 8}, {6, 7}, {3, 5}, {7, 6}, {5, 33}, {16, 16}, {17, 9}, {2, 4}} {
 		for r := 1; r <= 11; r++ {
@@ -153,13 +187,19 @@ func TestTilesFit(t *testing.T) {
 						p := convShape([]int{2, channels[0], 30, w}, []int{channels[1], channels[0], r, s}, stride, r/2, 1+stride%2, 1)
 						if a, ok := tiles(p, false); ok {
 							tiled++
-							if int(a.Channels*a.Rows) > sums || int(a.Rows*a.Quads) > seen || a.Rows < 1 {
+							if a.Channels*a.Rows > sums || a.Rows*a.Quads > seen || a.Rows < 1 {
 								t.Errorf("%+v: channels %d, rows %d, quads %d: want products of at most %d and %d", p, a.Channels, a.Rows, a.Quads, sums, seen)
 							}
 						}
-						if a, ok := weightTiles(p); ok {
+						if a, ok := subgroupTile(p, false); ok {
 							tiled++
-							if int((a.Channels+3)/4*a.Inputs*p.R*p.S) > weightSums || int(a.Inputs*p.R*a.Quads) > weightSeen || a.Inputs < 1 || a.Channels < 1 {
+							if a.Channels*a.Rows > subgroupSums || a.Rows*a.Quads > subgroupSeen || (a.S*a.Channels+15)/16 > subgroupWeights || a.Rows < 1 {
+								t.Errorf("%+v: channels %d, rows %d, quads %d: want products of at most %d, %d and %d", p, a.Channels, a.Rows, a.Quads, subgroupSums, subgroupSeen, subgroupWeights)
+							}
+						}
+						if a, ok := weightTiles(p, 256); ok {
+							tiled++
+							if (a.Channels+3)/4*a.Inputs*p.R*p.S > weightSums || a.Inputs*p.R*a.Quads > weightSeen || a.Inputs < 1 || a.Channels < 1 {
 								t.Errorf("%+v: channels %d, inputs %d, quads %d: want products of at most %d and %d", p, a.Channels, a.Inputs, a.Quads, weightSums, weightSeen)
 							}
 						}

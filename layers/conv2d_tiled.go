@@ -26,7 +26,7 @@ func init() {
 		return ok
 	}})
 	convSplit.Prefer(compute.Variant{Name: "tiled", Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		tiled, ok := weightTiles(params.(convParams))
+		tiled, ok := weightTiles(params.(convParams), splitting(t.Device().Info()))
 		if ok {
 			convTiledSplit.Run(tiled, x[0], x[0], x[1], x[1], x[2])
 		}
@@ -74,20 +74,27 @@ func (p convParams) window() (quads, shift uint32) {
 	return (shift + 3*p.StrideW + (p.S-1)*p.DilationW + 4) / 4, shift
 }
 
-// tiles chooses the tile of a convolution, which may not depend on the number of
-// images: their results are the same bits in every batch.
-func tiles(p convParams, turned bool) (tiledParams, bool) {
+// tiled is p without the size of a tile.
+func (p convParams) tiled(turned bool) tiledParams {
 	t := tiledParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
-		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased, Rectified: p.Rectified, Channels: 8,
+		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased, Rectified: p.Rectified,
 	}
 	if turned {
 		t.Turned = 1
 	}
+	t.Quads, t.Shift = p.window()
+	return t
+}
+
+// tiles chooses the tile of a convolution, which may not depend on the number of
+// images: their results are the same bits in every batch.
+func tiles(p convParams, turned bool) (tiledParams, bool) {
+	t := p.tiled(turned)
+	t.Channels = 8
 	if p.K/p.Groups <= 4 || p.S*8*4 > maxProducts {
 		t.Channels = 4
 	}
-	t.Quads, t.Shift = p.window()
 	// On software drivers a load of four numbers costs about as much as 180
 	// products; a tile below the last row is wasted.
 	const load = 180
@@ -208,10 +215,18 @@ type weightTiledParams struct {
 	Biased                      uint32
 }
 
+// splitting is for how many invocations a weight gradient is split: on processors as
+// few as keep the cores busy, for the parts have to be joined.
+func splitting(info compute.Info) uint32 {
+	if hardware(info) {
+		return 1 << 14
+	}
+	return 256
+}
+
 // weightTiles chooses the tile of a weight gradient: all taps of some output and
-// input channels. There are splits for about 1,024 invocations, as many as keep
-// two cores busy and leave little to join.
-func weightTiles(p convParams) (weightTiledParams, bool) {
+// input channels. There are splits for about so many invocations.
+func weightTiles(p convParams, invocations uint32) (weightTiledParams, bool) {
 	t := weightTiledParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
 		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased,
@@ -232,7 +247,9 @@ func weightTiles(p convParams) (weightTiledParams, bool) {
 	strips := max(p.N, 1) * ((p.OW + 3) / 4)
 	blocks := (outer + t.Channels - 1) / t.Channels * ((inner + t.Inputs - 1) / t.Inputs) * p.Groups
 	all := p.N * p.OH * p.OW // of which the plain kernel sums as many splits
-	t.Splits = min(max(1024/blocks/8*8, 8, (all+longest-1)/longest), strips)
+	splits := min(max(invocations/blocks, 8, (all+longest-1)/longest), strips)
+	each := (strips + splits - 1) / splits // strips of a split, of all splits but the last ones
+	t.Splits = (strips + each - 1) / each
 	return t, (strips+t.Splits-1)/t.Splits*p.OH <= longest && (all+t.Splits-1)/t.Splits <= longest
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -42,17 +43,18 @@ func (s productShape) operands(t *compute.Tape) (a, b *compute.Tensor, values ma
 	return a, b, values
 }
 
-// TestMatMulVariants judges each variant, whatever the device, where it assigns and
+// TestMatMulVariants judges each variant, and the plain kernel, whatever the device, where it assigns and
 // where it adds, and in grids that are folded so that workgroups are left over.
 func TestMatMulVariants(t *testing.T) {
 	dev := devicetest.Open(t)
 	devicetest.NoLeaks(t, dev)
-	for _, name := range matmulForward.Variants() {
+	for _, name := range append(matmulForward.Variants(), "plain") {
 		runs := 0
 		for _, s := range []productShape{
 			{batch: 2, m: 97, k: 68, n: 132, shared: true},
 			{batch: 3, m: 67, k: 65, n: 50, o: MatMulOptions{TransposeA: true, TransposeB: true}},
 			{batch: 2, m: 5, k: 68, n: 30, o: MatMulOptions{TransposeB: true}},
+			{batch: 1, m: 1, k: 3, n: 1},
 		} {
 			tape := compute.NewTape(dev)
 			tape.Variant, tape.Row = name, 4
@@ -61,7 +63,7 @@ func TestMatMulVariants(t *testing.T) {
 			MatMul(a, b, y, s.o)
 			MatMul(a, b, y, s.o)
 			tape.Keep(y)
-			if !varies(tape) {
+			if !varies(tape) && name != "plain" {
 				continue
 			}
 			runs++
@@ -72,7 +74,7 @@ func TestMatMulVariants(t *testing.T) {
 				devicetest.Check(t, found, err)
 			})
 		}
-		if runs == 0 {
+		if runs == 0 && !elsewhere(dev, name) {
 			t.Errorf("%s takes none of the shapes", name)
 		}
 	}
@@ -93,6 +95,9 @@ func TestMatMulVariantRanges(t *testing.T) {
 		p := matmulParams{Batch: 2, M: uint32(m), N: 101, K: 100, K0: 8, K1: 96, TransposeB: 1, StrideA: uint32(m) * 100, StrideB: 10_100}
 		matmulForward.Run(p, a, b, a, b, y)
 		tape.Keep(y)
+		if elsewhere(dev, name) {
+			continue
+		}
 		if !varies(tape) {
 			t.Errorf("%s does not take %+v", name, p)
 		}
@@ -106,6 +111,12 @@ func TestMatMulVariantRanges(t *testing.T) {
 // varies reports whether a variant takes the product that the tape records.
 func varies(t *compute.Tape) bool { return t.Lowered()[0].Kernel != matmulForward }
 
+// elsewhere reports whether a variant is for subgroups of another size than dev's.
+func elsewhere(dev *compute.Device, variant string) bool {
+	size, ok := strings.CutPrefix(variant, "subgroup")
+	return ok && !strings.HasPrefix(size, fmt.Sprint(dev.Info().Subgroup))
+}
+
 // TestMatMulVariantRows wants the bits of a row, in one variant, whatever rows and
 // matrices are computed with it.
 func TestMatMulVariantRows(t *testing.T) {
@@ -113,7 +124,10 @@ func TestMatMulVariantRows(t *testing.T) {
 	for _, c := range []struct {
 		variants []string // which add in the same order
 		rows     []int
-	}{{[]string{"workgroup128", "workgroup64", "workgroup32", "skinny"}, []int{9, 33, 129}}, {[]string{"matvec"}, []int{1, 2, 8}}} {
+	}{
+		{[]string{"workgroup128", "workgroup64", "workgroup32", "skinny"}, []int{9, 33, 129}}, {[]string{"matvec"}, []int{1, 2, 8}},
+		{[]string{"subgroup8x4", "subgroup8", "subgroup8x32"}, []int{1, 9, 33}}, {[]string{"subgroup4x4", "subgroup4"}, []int{1, 9, 33}},
+	} {
 		const k, n = 37, 68
 		var first []float32
 		for _, variant := range c.variants {
@@ -145,7 +159,7 @@ func TestMatMulVariantRows(t *testing.T) {
 				}
 			}
 		}
-		if first == nil {
+		if first == nil && !slices.ContainsFunc(c.variants, func(v string) bool { return elsewhere(dev, v) }) {
 			t.Errorf("%v took nothing", c.variants)
 		}
 	}

@@ -26,27 +26,37 @@ const block: u32 = 32u;
 
 var<private> sum: array<vec4<f32>, 72>; // quads of channels by inputs by r by s
 var<private> offset: array<vec4<f32>, 16>; // channels
-var<private> seen: array<vec4<f32>, 40>; // inputs by r by quads
+var<private> seen: array<f32, 160>; // inputs by r by quads by 4
 
 // Conditions are joined by &, as in conv2d_tiled.wgsl.
 
-// quad is four columns of row iy of a channel of x, zero outside; ix is a
-// multiple of 4 where w is.
-fn quad(plane: u32, iy: i32, ix: i32) -> vec4<f32> {
+// see sets seen to what 4 columns of dy and row r of the taps meet in row iy of input c of the block, 0 outside. Of
+// a quad that is not needed whole it loads what is.
+fn see(c: u32, r: u32, plane: u32, iy: i32, left: i32) {
     let inside = (iy >= 0) & (iy < i32(params.h));
     let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
-    if params.w % 4u == 0u {
-        let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
-        return select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
-    }
-    var v: vec4<f32>;
+    let end = params.shift + 3u * params.stride_w + (params.s - 1u) * params.dilation_w + 1u;
     // unroll
-    for (var j = 0u; j < 4u; j++) {
-        let at = ix + i32(j);
-        let one = x1[line + u32(clamp(at, 0, i32(params.w) - 1))];
-        v[j] = select(0.0, one, inside & (at >= 0) & (at < i32(params.w)));
+    for (var q = 0u; q < params.quads; q++) {
+        if params.w % 4u == 0u && 4u * q >= params.shift && 4u * q + 4u <= end {
+            let ix = left + i32(4u * q);
+            let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
+            let masked = select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
+            // unroll
+            for (var j = 0u; j < 4u; j++) {
+                seen[((c * params.r + r) * params.quads + q) * 4u + j] = masked[j];
+            }
+        } else {
+            // unroll
+            for (var j = 0u; j < 4u; j++) {
+                if 4u * q + j >= params.shift && 4u * q + j < end {
+                    let ix = left + i32(4u * q + j);
+                    let v = x1[line + u32(clamp(ix, 0, i32(params.w) - 1))];
+                    seen[((c * params.r + r) * params.quads + q) * 4u + j] = select(0.0, v, inside & (ix >= 0) & (ix < i32(params.w)));
+                }
+            }
+        }
     }
-    return v;
 }
 
 // gradient is four columns of dy, zero beyond the last; line is a row's start.
@@ -89,10 +99,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
                 let plane = (image * params.c + wid.z * inner + min(c0 + c, inner - 1u)) * params.h;
                 // unroll
                 for (var r = 0u; r < params.r - 1u; r++) {
-                    // unroll
-                    for (var q = 0u; q < params.quads; q++) {
-                        seen[(c * params.r + r + 1u) * params.quads + q] = quad(plane, i32(r * params.dilation_h) - params.pad_h, left + i32(4u * q));
-                    }
+                    see(c, r + 1u, plane, i32(r * params.dilation_h) - params.pad_h, left);
                 }
             }
         }
@@ -102,13 +109,13 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
                 let plane = (image * params.c + wid.z * inner + min(c0 + c, inner - 1u)) * params.h;
                 // unroll
                 for (var r = 0u; r < params.r; r++) {
-                    // unroll
-                    for (var q = 0u; q < params.quads; q++) {
-                        if rolls && r + 1u < params.r {
-                            seen[(c * params.r + r) * params.quads + q] = seen[(c * params.r + r + 1u) * params.quads + q];
-                        } else {
-                            seen[(c * params.r + r) * params.quads + q] = quad(plane, i32(row * params.stride_h + r * params.dilation_h) - params.pad_h, left + i32(4u * q));
+                    if rolls && r + 1u < params.r {
+                        // unroll
+                        for (var j = 0u; j < 4u * params.quads; j++) {
+                            seen[(c * params.r + r) * params.quads * 4u + j] = seen[(c * params.r + r + 1u) * params.quads * 4u + j];
                         }
+                    } else {
+                        see(c, r, plane, i32(row * params.stride_h + r * params.dilation_h) - params.pad_h, left);
                     }
                 }
             }
@@ -123,12 +130,12 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
                     for (var r = 0u; r < params.r; r++) {
                         // unroll
                         for (var s = 0u; s < params.s; s++) {
-                            var v: vec4<f32>;
+                            var total = sum[((k / 4u * params.inputs + c) * params.r + r) * params.s + s][k % 4u];
                             // unroll
                             for (var j = 0u; j < 4u; j++) {
-                                v[j] = seen[(c * params.r + r) * params.quads + (params.shift + s * params.dilation_w + j * params.stride_w) / 4u][(params.shift + s * params.dilation_w + j * params.stride_w) % 4u];
+                                total = fma(d[j], seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + j * params.stride_w], total);
                             }
-                            sum[((k / 4u * params.inputs + c) * params.r + r) * params.s + s][k % 4u] += dot(d, v);
+                            sum[((k / 4u * params.inputs + c) * params.r + r) * params.s + s][k % 4u] = total;
                         }
                     }
                 }

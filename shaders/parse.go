@@ -156,6 +156,9 @@ func (s *Shader) readEntry(f function) (Entry, error) {
 			e.Bindings = append(e.Bindings, b)
 		}
 	}
+	for name := range uses {
+		e.Subgroup = e.Subgroup || strings.HasPrefix(name, "subgroup")
+	}
 	if len(e.Bindings) > 8 {
 		return e, fmt.Errorf("%d storage buffers, want at most 8", len(e.Bindings))
 	}

@@ -20,6 +20,9 @@
 //
 // There an array that is another one of the file, read in another way, says so: a4=a.
 //
+// An entry point that calls subgroup functions is for devices whose subgroups have as
+// many invocations as its workgroup.
+//
 // A single invocations or workgroups expression is a one-dimensional grid: where
 // it exceeds the workgroups that one dimension allows it is folded into y, and
 // the shader's index is (id.y*groups.x*block + id.x) or (wid.y*groups.x + wid.x).
@@ -89,6 +92,7 @@ type Entry struct {
 	Trips     string    // expression of the most loop iterations of an invocation; "" is none
 	Each      string    // field of Params that counts the elements of an element-wise entry point; "" is another kind
 	Flops     string    // expression of the floating-point operations of a dispatch; "" is one per invocation
+	Subgroup  bool      // it calls subgroup functions: its workgroup must be one subgroup of the device
 }
 
 // Load reads one of Pumice's own shaders by name, without the .wgsl.

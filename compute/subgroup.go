@@ -1,0 +1,63 @@
+package compute
+
+import (
+	"context"
+	_ "embed"
+
+	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+)
+
+//go:embed subgroup.wgsl
+var subgroupText string
+
+// subgroup measures how many invocations a subgroup has: 0 where the device cannot say,
+// or where the invocations of a workgroup are not divided in their order.
+func subgroup(ctx context.Context, dev *webgpu.Device) int {
+	const n = 64
+	p, err := dev.NewPipeline("subgroup", subgroupText, "measure", []webgpu.Slot{{Binding: 0, Access: webgpu.ReadWrite}})
+	if err != nil {
+		return 0
+	}
+	defer p.Release()
+	sizes, err := dev.NewBuffer("subgroup", 4*n, webgpu.Storage)
+	if err != nil {
+		return 0
+	}
+	defer sizes.Release()
+	stage, err := dev.NewBuffer("subgroup read-back", 4*n, webgpu.Staging)
+	if err != nil {
+		return 0
+	}
+	defer stage.Release()
+	group, err := dev.NewBindGroup("subgroup", p, webgpu.Whole(sizes))
+	if err != nil {
+		return 0
+	}
+	defer group.Release()
+	plan, err := dev.NewPlan([]webgpu.Command{{Pipeline: p, Bindings: group, Groups: [3]uint32{1, 1, 1}}, {Src: sizes, Dst: stage, Size: 4 * n}})
+	if err != nil {
+		return 0
+	}
+	defer plan.Release()
+	found := make([]uint32, n)
+	if dev.Submit(plan, 0, 2) != nil || dev.Read(ctx, stage, asBytes(found)) != nil {
+		return 0
+	}
+	for _, size := range found {
+		if size != found[0] {
+			return 0
+		}
+	}
+	return int(found[0])
+}
+
+// baked reports whether the params are constants of the text, which they are in any
+// case where the kernel calls subgroup functions, whose arguments have to be.
+func (d *Dispatch) baked(bake bool) bool { return bake || d.Kernel.entry.Subgroup }
+
+// RunsOn reports whether the device has what k's entry point needs: subgroups as large
+// as its workgroup, where it calls subgroup functions.
+func (k *Kernel) RunsOn(d *Device) bool {
+	w := k.entry.Workgroup
+	return d.IsReference() || !k.entry.Subgroup || d.info.Subgroup == w[0]*w[1]*w[2]
+}

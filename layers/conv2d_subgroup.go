@@ -1,0 +1,71 @@
+package layers
+
+import "github.com/pumice-ml/pumice/compute"
+
+// The kernels of conv2d_subgroup.wgsl are those of conv2d_tiled.wgsl for drivers that
+// run a subgroup in the lanes of a processor's vector instructions.
+
+// subgroupTiles are the kernels for subgroups of a size.
+type subgroupTiles struct{ even, odd *compute.Kernel }
+
+func init() {
+	for _, s := range []struct{ variant, consts string }{{"subgroup8", ""}, {"subgroup4", ",block=4"}} {
+		k := subgroupTiles{
+			compute.NewKernel("conv2d_subgroup.forward"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
+			compute.NewKernel("conv2d_subgroup.forward_odd"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
+		}
+		convForward.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+			return k.record(t, params.(convParams), false, x[0], x[1], x[2], x[3])
+		}})
+		convBackwardX.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+			p := params.(convParams)
+			return p.StrideH == 1 && p.StrideW == 1 && k.record(t, p.turned(), true, x[1], x[0], x[0], x[2])
+		}})
+	}
+}
+
+// record records y += bias + convolution of x.
+func (k subgroupTiles) record(t *compute.Tape, c convParams, turned bool, x, weight, bias, y *compute.Tensor) bool {
+	p, ok := subgroupTile(c, turned)
+	if !ok {
+		return false
+	}
+	_, size := p.blocks()
+	packed := t.New(size)
+	convPack.Run(p, weight, packed)
+	if p.OW%4 == 0 {
+		k.even.Run(p, x, x, packed, bias, y)
+	} else {
+		k.odd.Run(p, x, x, packed, bias, y)
+	}
+	return true
+}
+
+// subgroupTile chooses the tile, which may not depend on the number of images: their
+// results are the same bits in every batch.
+func subgroupTile(p convParams, turned bool) (tiledParams, bool) {
+	t := p.tiled(turned)
+	outer, columns := p.K/p.Groups, 3*p.StrideW+(p.S-1)*p.DilationW+1
+	// A load of a lane costs about as much as 45 products of all. A tile below the
+	// last row is wasted, as are channels beyond the last.
+	const load = 45
+	best := uint32(0)
+	for _, channels := range []uint32{1, 2, 4, 8, 16} {
+		for rows := uint32(1); rows <= 14; rows++ {
+			products := rows * p.S * channels * 4
+			if products > maxProducts && rows*channels > 1 || rows*channels > maxSums || rows*t.Quads > maxSeen || p.S*channels > 256 {
+				continue
+			}
+			row := products + load*(columns+(p.S*channels+7)/8)
+			cost := (outer + channels - 1) / channels * ((p.OH + rows - 1) / rows) * (row*p.R + load*(rows-1)*columns)
+			if best == 0 || cost < best {
+				best, t.Rows, t.Channels = cost, rows, channels
+			}
+		}
+	}
+	return t, best != 0 && p.S <= 100
+}
+
+func convSubgroupDefine(p tiledParams, b [][]float64) {
+	convTiledDefine(p, b)
+}
