@@ -30,30 +30,31 @@ func (k subgroupTiles) record(t *compute.Tape, c convParams, turned bool, x, wei
 	if !ok {
 		return false
 	}
-	_, size := p.blocks()
-	packed := t.New(size)
-	convPack.Run(p, weight, packed)
 	if p.OW%4 == 0 {
-		k.even.Run(p, x, x, packed, bias, y)
+		k.even.Run(p, x, x, weight, bias, y)
 	} else {
-		k.odd.Run(p, x, x, packed, bias, y)
+		k.odd.Run(p, x, x, weight, bias, y)
 	}
 	return true
 }
 
-// subgroupTile chooses the tile, which may not depend on the number of images: their
-// results are the same bits in every batch.
+// subgroupTile chooses the tile. All tiles add in the same order.
 func subgroupTile(p convParams, turned bool) (tiledParams, bool) {
 	t := p.tiled(turned)
 	outer, columns := p.K/p.Groups, 3*p.StrideW+(p.S-1)*p.DilationW+1
 	// A load of a lane costs about as much as 45 products of all. A tile below the
 	// last row is wasted, as are channels beyond the last.
 	const load = 45
+	// Products of a tile's row of taps: more take longer to compile, and are hardly faster.
+	most := uint32(800)
+	if p.little() {
+		most = 160
+	}
 	best := uint32(0)
 	for _, channels := range []uint32{1, 2, 4, 8, 16} {
 		for rows := uint32(1); rows <= 14; rows++ {
 			products := rows * p.S * channels * 4
-			if products > maxProducts && rows*channels > 1 || rows*channels > maxSums || rows*t.Quads > maxSeen || p.S*channels > 256 {
+			if products > most && rows*channels > 1 || rows*channels > maxSums || rows*t.Quads > maxSeen || p.S*channels > 256 {
 				continue
 			}
 			row := products + load*(columns+(p.S*channels+7)/8)
@@ -66,6 +67,17 @@ func subgroupTile(p convParams, turned bool) (tiledParams, bool) {
 	return t, best != 0 && p.S <= 100
 }
 
+// little reports whether the convolution has so few products that the time to compile
+// its kernels matters more than theirs.
+func (p convParams) little() bool {
+	return uint64(p.N)*uint64(p.OH)*uint64(p.OW)*uint64(p.K)*uint64(p.C/p.Groups)*uint64(p.R)*uint64(p.S) < 1<<21
+}
+
 func convSubgroupDefine(p tiledParams, b [][]float64) {
-	convTiledDefine(p, b)
+	x, weight, bias, y := b[0], b[2], b[3], b[4]
+	if p.Turned != 0 {
+		convBackwardXDefine(p.conv(), [][]float64{weight, x, y})
+		return
+	}
+	convForwardDefine(p.conv(), [][]float64{x, weight, bias, y})
 }

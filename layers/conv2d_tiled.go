@@ -236,12 +236,16 @@ func weightTiles(p convParams, invocations uint32) (weightTiledParams, bool) {
 	if taps > maxWeights || p.R*t.Quads > maxMet {
 		return t, false
 	}
-	t.Channels = min(outer, 8, maxProducts/(4*taps))
+	products := uint32(maxProducts)
+	if p.little() {
+		products = 200
+	}
+	t.Channels = max(1, min(outer, 8, products/(4*taps)))
 	if t.Channels > 4 && 2*taps > maxWeights {
 		t.Channels = 4
 	}
 	t.Inputs = min(
-		inner, 16, max(1, min(maxProducts/(4*taps*t.Channels), 512/(taps*t.Channels))),
+		inner, 16, max(1, min(products/(4*taps*t.Channels), 512/(taps*t.Channels))),
 		maxMet/(p.R*t.Quads), maxWeights/((t.Channels+3)/4*taps),
 	)
 	strips := max(p.N, 1) * ((p.OW + 3) / 4)

@@ -19,7 +19,7 @@ func init() {
 		{"subgroup4x4", "matmul_subgroup.forward,rows=4,block=4", few},
 		// Tiles of 32 rows are a third faster, but take a second longer to compile.
 		{"subgroup8x32", "matmul_subgroup.forward,rows=32", func(p matmulParams) bool {
-			return uint64(p.M)*uint64(p.N)*uint64(p.K1-p.K0) >= 1<<26
+			return p.products() >= 1<<26
 		}},
 		{"subgroup8", "matmul_subgroup.forward", func(matmulParams) bool { return true }},
 		{"subgroup4", "matmul_subgroup.forward,block=4", func(matmulParams) bool { return true }},
@@ -36,8 +36,11 @@ func init() {
 	}
 }
 
-// few reports whether y has few rows.
-func few(p matmulParams) bool { return p.M <= 8 }
+// few reports whether y has few rows, or there are so few products that the time to
+// compile a larger tile matters more.
+func few(p matmulParams) bool { return p.M <= 8 || p.products() < 1<<17 }
+
+func (p matmulParams) products() uint64 { return uint64(p.M) * uint64(p.N) * uint64(p.K1-p.K0) }
 
 // software reports whether an adapter is a processor.
 func software(info compute.Info) bool { return info.Type == "software" }

@@ -1,8 +1,8 @@
 // conv2d_subgroup: y[n,k,i,j] = b[k] + sum over c,r,s of w[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation].
-// x, x1 are (n, c, h, w), bias is (k), y, y1 are (n, k, oh, ow); x1 is x and y1 is y by single elements. packed is
-// (groups, ceil(k/groups/channels), c/groups, r, s, channels), as conv2d_tiled.pack makes it.
+// x, x1 are (n, c, h, w), weight is (k, c/groups, r, s), bias is (k), y, y1 are (n, k, oh, ow); x1 is x and y1 is y
+// by single elements.
 //
-// An invocation computes a tile of rows by 4 columns of some output channels, as in conv2d_tiled.wgsl. A workgroup
+// The input gradient of a convolution with stride 1 is such a sum too, as in conv2d_tiled.wgsl. An invocation computes a tile of rows by 4 columns of some output channels, as in conv2d_tiled.wgsl. A workgroup
 // is one subgroup, whose tiles lie next to each other: each invocation loads a few weights, which the others
 // get from its registers.
 // test: n=2, c=2, h=5, w=8, k=3, r=3, s=3, oh=5, ow=8, stride_h=1, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=1, groups=1, biased=1, rectified=1, turned=0, channels=4, rows=2, quads=3, shift=3, x1=x, y1=y
@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x1: array<f32>;
-@group(0) @binding(3) var<storage, read> packed: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y1: array<f32>;
@@ -32,6 +32,8 @@ const accumulate: bool = true;
 
 var<private> sum: array<vec4<f32>, 64>; // channels by rows
 var<private> seen: array<f32, 256>; // rows by quads by 4
+var<private> met: array<vec4<f32>, 512>; // rows by taps of a row: what 4 columns of y meet
+var<private> tap: array<vec4<f32>, 128>; // taps of a row
 var<private> weights: array<f32, 64>; // what the invocation loads of a row of taps by channels
 
 // Conditions are joined by &, as in conv2d_tiled.wgsl.
@@ -41,10 +43,9 @@ var<private> weights: array<f32, 64>; // what the invocation loads of a row of t
 fn see(t: u32, plane: u32, iy: i32, left: i32) {
     let inside = (iy >= 0) & (iy < i32(params.h));
     let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
-    let end = params.shift + 3u * params.stride_w + (params.s - 1u) * params.dilation_w + 1u;
     // unroll
     for (var q = 0u; q < params.quads; q++) {
-        if params.w % 4u == 0u && 4u * q >= params.shift && 4u * q + 4u <= end {
+        if params.w % 4u == 0u && 4u * q >= params.shift && 4u * q + 3u + params.dilation_w <= params.shift + 3u * params.stride_w + params.s * params.dilation_w {
             let ix = left + i32(4u * q);
             let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
             let masked = select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
@@ -55,7 +56,7 @@ fn see(t: u32, plane: u32, iy: i32, left: i32) {
         } else {
             // unroll
             for (var j = 0u; j < 4u; j++) {
-                if 4u * q + j >= params.shift && 4u * q + j < end {
+                if 4u * q + j >= params.shift && 4u * q + j + params.dilation_w <= params.shift + 3u * params.stride_w + params.s * params.dilation_w {
                     let ix = left + i32(4u * q + j);
                     let v = x1[line + u32(clamp(ix, 0, i32(params.w) - 1))];
                     seen[(t * params.quads + q) * 4u + j] = select(0.0, v, inside & (ix >= 0) & (ix < i32(params.w)));
@@ -79,16 +80,15 @@ fn place(i: u32) -> Tile {
 // correlate sets sum for the tile, a block of output channels and a group.
 fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
     let inner = params.c / params.groups;
-    let blocks = (params.k / params.groups + params.channels - 1u) / params.channels;
+    let outer = params.k / params.groups;
+    let taps = params.r * params.s;
     let left = i32(tile.column * params.stride_w) - params.pad_w - i32(params.shift);
     let top = i32(tile.row * params.stride_h) - params.pad_h;
     // One row of taps further down, all rows of the tile but the last have been
     // seen by their neighbours.
-    let rolls = params.stride_h == params.dilation_h;
-    var at = (group * blocks + which) * inner * params.r * params.s * params.channels;
     for (var c = 0u; c < inner; c++) {
         let plane = (tile.image * params.c + group * inner + c) * params.h;
-        if rolls {
+        if params.stride_h == params.dilation_h {
             // unroll
             for (var t = 0u; t < params.rows - 1u; t++) {
                 see(t + 1u, plane, top + i32(t * params.stride_h), left);
@@ -97,7 +97,7 @@ fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
         for (var r = 0u; r < params.r; r++) {
             // unroll
             for (var t = 0u; t < params.rows; t++) {
-                if rolls && t + 1u < params.rows {
+                if params.stride_h == params.dilation_h && t + 1u < params.rows {
                     // unroll
                     for (var j = 0u; j < 4u * params.quads; j++) {
                         seen[t * params.quads * 4u + j] = seen[(t + 1u) * params.quads * 4u + j];
@@ -108,23 +108,38 @@ fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
             }
             // unroll
             for (var i = 0u; i < (params.s * params.channels + block - 1u) / block; i++) {
-                weights[i] = packed[at + min(i * block + lane, params.s * params.channels - 1u)];
+                let tap = r * params.s + min((i * block + lane) / params.channels, params.s - 1u);
+                let k = min(which * params.channels + (i * block + lane) % params.channels, outer - 1u);
+                if params.turned != 0u {
+                    weights[i] = weight[((group * inner + c) * outer + k) * taps + taps - 1u - tap];
+                } else {
+                    weights[i] = weight[((group * outer + k) * inner + c) * taps + tap];
+                }
             }
-            at += params.s * params.channels;
+            // unroll
+            for (var t = 0u; t < params.rows; t++) {
+                // unroll
+                for (var s = 0u; s < params.s; s++) {
+                    // unroll
+                    for (var j = 0u; j < 4u; j++) {
+                        met[t * params.s + s][j] = seen[t * params.quads * 4u + params.shift + s * params.dilation_w + j * params.stride_w];
+                    }
+                }
+            }
             // unroll
             for (var k = 0u; k < params.channels; k++) {
                 // unroll
+                for (var s = 0u; s < params.s; s++) {
+                    tap[s] = vec4<f32>(subgroupBroadcast(weights[(s * params.channels + k) / block], (s * params.channels + k) % block));
+                }
+                // unroll
                 for (var t = 0u; t < params.rows; t++) {
+                    var total = sum[k * params.rows + t];
                     // unroll
                     for (var s = 0u; s < params.s; s++) {
-                        let w = vec4<f32>(subgroupBroadcast(weights[(s * params.channels + k) / block], (s * params.channels + k) % block));
-                        var v: vec4<f32>;
-                        // unroll
-                        for (var j = 0u; j < 4u; j++) {
-                            v[j] = seen[t * params.quads * 4u + params.shift + s * params.dilation_w + j * params.stride_w];
-                        }
-                        sum[k * params.rows + t] = fma(w, v, sum[k * params.rows + t]);
+                        total = fma(tap[s], met[t * params.s + s], total);
                     }
+                    sum[k * params.rows + t] = total;
                 }
             }
         }

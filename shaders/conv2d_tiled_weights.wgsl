@@ -24,7 +24,7 @@ struct Params {
 
 const block: u32 = 32u;
 
-var<private> sum: array<vec4<f32>, 72>; // quads of channels by inputs by r by s
+var<private> sum: array<f32, 288>; // channels by inputs by r by s
 var<private> offset: array<vec4<f32>, 16>; // channels
 var<private> seen: array<f32, 160>; // inputs by r by quads by 4
 
@@ -35,10 +35,9 @@ var<private> seen: array<f32, 160>; // inputs by r by quads by 4
 fn see(c: u32, r: u32, plane: u32, iy: i32, left: i32) {
     let inside = (iy >= 0) & (iy < i32(params.h));
     let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
-    let end = params.shift + 3u * params.stride_w + (params.s - 1u) * params.dilation_w + 1u;
     // unroll
     for (var q = 0u; q < params.quads; q++) {
-        if params.w % 4u == 0u && 4u * q >= params.shift && 4u * q + 4u <= end {
+        if params.w % 4u == 0u && 4u * q >= params.shift && 4u * q + 3u + params.dilation_w <= params.shift + 3u * params.stride_w + params.s * params.dilation_w {
             let ix = left + i32(4u * q);
             let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
             let masked = select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
@@ -49,7 +48,7 @@ fn see(c: u32, r: u32, plane: u32, iy: i32, left: i32) {
         } else {
             // unroll
             for (var j = 0u; j < 4u; j++) {
-                if 4u * q + j >= params.shift && 4u * q + j < end {
+                if 4u * q + j >= params.shift && 4u * q + j + params.dilation_w <= params.shift + 3u * params.stride_w + params.s * params.dilation_w {
                     let ix = left + i32(4u * q + j);
                     let v = x1[line + u32(clamp(ix, 0, i32(params.w) - 1))];
                     seen[((c * params.r + r) * params.quads + q) * 4u + j] = select(0.0, v, inside & (ix >= 0) & (ix < i32(params.w)));
@@ -88,12 +87,11 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
     let across = (params.ow + 3u) / 4u;
     // One row of dy further down, all taps but the lowest meet what the tap below
     // them has met.
-    let rolls = params.stride_h == params.dilation_h;
     for (var strip = which; strip < params.n * across; strip += params.splits) {
         let image = strip / across;
         let column = strip % across * 4u;
         let left = i32(column * params.stride_w) - params.pad_w - i32(params.shift);
-        if rolls {
+        if params.stride_h == params.dilation_h {
             // unroll
             for (var c = 0u; c < params.inputs; c++) {
                 let plane = (image * params.c + wid.z * inner + min(c0 + c, inner - 1u)) * params.h;
@@ -109,7 +107,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
                 let plane = (image * params.c + wid.z * inner + min(c0 + c, inner - 1u)) * params.h;
                 // unroll
                 for (var r = 0u; r < params.r; r++) {
-                    if rolls && r + 1u < params.r {
+                    if params.stride_h == params.dilation_h && r + 1u < params.r {
                         // unroll
                         for (var j = 0u; j < 4u * params.quads; j++) {
                             seen[(c * params.r + r) * params.quads * 4u + j] = seen[(c * params.r + r + 1u) * params.quads * 4u + j];
@@ -130,12 +128,12 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
                     for (var r = 0u; r < params.r; r++) {
                         // unroll
                         for (var s = 0u; s < params.s; s++) {
-                            var total = sum[((k / 4u * params.inputs + c) * params.r + r) * params.s + s][k % 4u];
-                            // unroll
-                            for (var j = 0u; j < 4u; j++) {
-                                total = fma(d[j], seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + j * params.stride_w], total);
-                            }
-                            sum[((k / 4u * params.inputs + c) * params.r + r) * params.s + s][k % 4u] = total;
+                            sum[((k * params.inputs + c) * params.r + r) * params.s + s] = fma(
+                                d.x, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w], fma(
+                                d.y, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + params.stride_w], fma(
+                                d.z, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + 2u * params.stride_w], fma(
+                                d.w, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + 3u * params.stride_w],
+                                sum[((k * params.inputs + c) * params.r + r) * params.s + s]))));
                         }
                     }
                 }
@@ -155,7 +153,7 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
                 let to = which * length + ((wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
                 // unroll
                 for (var i = 0u; i < params.r * params.s; i++) {
-                    part[to + i] = sum[(k / 4u * params.inputs + c) * params.r * params.s + i][k % 4u];
+                    part[to + i] = sum[(k * params.inputs + c) * params.r * params.s + i];
                 }
             }
         }

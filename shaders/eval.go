@@ -14,7 +14,7 @@ var literal = regexp.MustCompile(`\b(\d+)[ui]\b`)
 
 // Eval evaluates an integer expression: literals (4, 4u), names, + - * / %, and
 // parentheses as in WGSL, ceil(a/b) for division rounded up, min(a, b) and
-// max(a, b). An unknown name, a division by zero or anything else is an error.
+// max(a, b), and comparisons, && and ||, which are 1 or 0. An unknown name, a division by zero or anything else is an error.
 func Eval(expr string, lookup func(name string) (int, bool)) (int, error) {
 	tree, err := parser.ParseExpr(literal.ReplaceAllString(expr, "$1"))
 	if err != nil {
@@ -93,6 +93,22 @@ func binary(e *ast.BinaryExpr, lookup func(string) (int, bool), up bool) (int, e
 		return a - b, nil
 	case token.MUL:
 		return a * b, nil
+	case token.EQL:
+		return one(a == b), nil
+	case token.NEQ:
+		return one(a != b), nil
+	case token.LSS:
+		return one(a < b), nil
+	case token.LEQ:
+		return one(a <= b), nil
+	case token.GTR:
+		return one(a > b), nil
+	case token.GEQ:
+		return one(a >= b), nil
+	case token.LAND:
+		return one(a != 0 && b != 0), nil
+	case token.LOR:
+		return one(a != 0 || b != 0), nil
 	case token.QUO, token.REM:
 		if b == 0 {
 			return 0, fmt.Errorf("division by zero")
@@ -106,4 +122,11 @@ func binary(e *ast.BinaryExpr, lookup func(string) (int, bool), up bool) (int, e
 		return a / b, nil
 	}
 	return 0, fmt.Errorf("operator %s is not known", e.Op)
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }

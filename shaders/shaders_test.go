@@ -139,6 +139,62 @@ func TestSpecialize(t *testing.T) {
 	}
 }
 
+// TestDecide leaves out branches that baked params rule out, in unrolled loops too.
+func TestDecide(t *testing.T) {
+	const text = `// pick: y[i] = i.
+// y is (n)
+struct Params { n: u32, kind: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+// invocations: n
+@compute @workgroup_size(1)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+    // if kind == 0u { comment }
+    // unroll
+    for (var i = 0u; i < 3u; i++) {
+        if params.kind == 2u && i >= 1u {
+            y[i] = 10.0;
+        } else if params.kind * 2u < i {
+            y[i] = 20.0;
+        } else {
+            if id.x == 0u { y[i] = 30.0; }
+        }
+    }
+    if params.n - 8u > 1u { y[0] = 40.0; }
+}
+`
+	s, err := Parse("pick", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		params []string
+		want   map[string]int
+	}{
+		{[]string{"5u", "2u"}, map[string]int{"10.0": 2, "20.0": 0, "30.0": 1, "40.0": 1, "if id.x == 0u": 1, "params.kind": 0, "else": 0, "params.n - 8u": 1}},
+		{[]string{"5u", "0u"}, map[string]int{"10.0": 0, "20.0": 2, "30.0": 1, "40.0": 1, "params.kind": 0, "else": 0}},
+		{nil, map[string]int{"10.0": 3, "20.0": 3, "30.0": 3, "params.kind": 6, "else": 6}},
+	} {
+		got, err := s.Specialize("forward", nil, c.params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for part, n := range c.want {
+			if strings.Count(got, part) != n {
+				t.Errorf("params %v: %q is there %d times, want %d, in\n%s", c.params, part, strings.Count(got, part), n, got)
+			}
+		}
+		if strings.Count(got, "{") != strings.Count(got, "}") {
+			t.Errorf("params %v: braces do not match in\n%s", c.params, got)
+		}
+	}
+	for expr, want := range map[string]int{"3 < 4 && 2 == 2": 1, "3 >= 4 || 1 != 1": 0, "(4 <= 4) + (5 > 4)": 2} {
+		if v, err := Eval(expr, nil); err != nil || v != want {
+			t.Errorf("%s is %d, %v, want %d", expr, v, err, want)
+		}
+	}
+}
+
 // TestUnrollParams expands a loop over a field of params when they are baked,
 // and keeps it when they are not.
 // TestWith wants the workgroup, and all that a text of the new values would give.

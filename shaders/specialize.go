@@ -16,6 +16,7 @@ import (
 // an unroll line stands above anything but
 // "for (var i = 0u; i < N; i++) {". N is an expression of literals, constants and
 // params.field; a loop whose N depends on params that are not baked stays a loop.
+// Branches that conditions of literals and params rule out are left out.
 func (s *Shader) Specialize(entry string, consts map[string]string, params []string) (string, error) {
 	fail := func(format string, args ...any) (string, error) {
 		return "", fmt.Errorf("shaders: Specialize %s.%s: %s", s.Name, entry, fmt.Sprintf(format, args...))
@@ -73,7 +74,86 @@ func (s *Shader) Specialize(entry string, consts map[string]string, params []str
 	if err != nil {
 		return fail("%v", err)
 	}
+	if params != nil {
+		text = decide(text, lookup)
+	}
 	return text, nil
+}
+
+// decide leaves out the branches that conditions of literals and params do not take.
+// It takes an if that a line starts with, and leaves differences alone, which wrap.
+func decide(text string, lookup func(string) (int, bool)) string {
+	var out strings.Builder
+	known := map[string]int{} // by condition: 0, 1, or 2 for one that is not known
+	for {
+		at := statement(text, "if ")
+		open := -1
+		if at >= 0 {
+			open = strings.IndexByte(text[at:], '{')
+		}
+		if open < 0 {
+			out.WriteString(text)
+			return out.String()
+		}
+		open += at
+		condition := text[at+len("if ") : open]
+		v, ok := known[condition]
+		if !ok {
+			var err error
+			if v, err = Eval(condition, lookup); err != nil || !constant(condition) || strings.Contains(condition, "-") {
+				v = 2
+			}
+			known[condition] = v
+		}
+		end := closing(text, open)
+		if v > 1 || end < 0 {
+			out.WriteString(text[:open])
+			text = text[open:]
+			continue
+		}
+		taken, rest := text[open:end], text[end:]
+		otherwise, ok := strings.CutPrefix(rest, " else ")
+		switch last := chain(rest); {
+		case last < 0:
+			out.WriteString(text[:open])
+			text = text[open:]
+			continue
+		case v == 1:
+			rest = taken + rest[last:]
+		case ok:
+			rest = "\n" + otherwise // an if, or a block
+		}
+		out.WriteString(text[:at])
+		text = rest
+	}
+}
+
+// statement finds a line that starts with a word, behind spaces, or -1.
+func statement(text, word string) int {
+	for from := 0; ; {
+		at := strings.Index(text[from:], word)
+		if at < 0 {
+			return -1
+		}
+		at += from
+		if line := strings.LastIndexByte(text[:at], '\n') + 1; strings.TrimSpace(text[line:at]) == "" {
+			return at
+		}
+		from = at + len(word)
+	}
+}
+
+// chain is where the else branches end that rest starts with, 0 where it starts with none.
+func chain(rest string) int {
+	end := 0
+	for strings.HasPrefix(rest[end:], " else ") {
+		next := closing(rest[end:], 0)
+		if next < 0 {
+			return -1
+		}
+		end += next
+	}
+	return end
 }
 
 var loopPattern = regexp.MustCompile(`^\s*for \(var (\w+) = 0u; (\w+) < ([^;]+); (\w+)(?:\+\+| \+= 1u)\) \{`)

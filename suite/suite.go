@@ -280,14 +280,14 @@ func optimizers() (ops []conform.Op) {
 
 // alone are kernels that other ops run with few values.
 func alone() (ops []conform.Op) {
-	batch := []string{"count=9,size=5,batch=4,steps=2,first=1,bits=2,shuffled=1,scale=0.1", "count=70,size=3,batch=66,steps=1,first=2,bits=4,shuffled=1,scale=2", "count=9,size=1,batch=4,steps=2,first=1,bits=2,shuffled=0,scale=1"}
+	batch := []string{"count=8,size=8,batch=4,steps=2,first=0,bits=2,shuffled=1,scale=0.5", "count=9,size=5,batch=4,steps=2,first=1,bits=2,shuffled=1,scale=0.1", "count=70,size=3,batch=66,steps=1,first=2,bits=4,shuffled=1,scale=2", "count=9,size=1,batch=4,steps=2,first=1,bits=2,shuffled=0,scale=1"}
 	axes := []string{
 		"n0=2,n1=3,n2=1,n3=2,n4=3,n5=5,a0=90,a1=30,a2=30,a3=15,a4=5,a5=1,b0=0,b1=2,b2=0,b3=1,b4=0,b5=0",
 		"n0=3,n1=1,n2=2,n3=1,n4=2,n5=7,a0=1,a1=0,a2=3,a3=0,a4=6,a5=0,b0=28,b1=28,b2=14,b3=14,b4=7,b5=1",
 	}
 	sizes := map[string][]string{
 		"metrics.judge": {"rows=1,classes=1", "rows=3,classes=2", "rows=67,classes=7"}, "metrics.tally": {"rows=1,classes=1", "rows=67,classes=3"},
-		"batch.pick": batch, "batch.images": batch, "broadcast.add": axes, "broadcast.multiply": axes,
+		"batch.load": batch, "broadcast.add": axes, "broadcast.multiply": axes,
 	}
 	for _, k := range compute.Kernels() {
 		if shapes, ok := sizes[k.Name()]; ok {

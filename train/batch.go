@@ -26,7 +26,7 @@ func packed(name string, b []byte) *compute.Param {
 	return p
 }
 
-// record records the runs that bring one batch to x (batch, channels, height,
+// record records the run that brings one batch to x (batch, channels, height,
 // width), as pixels/255, and y (batch). A batch is number step mod steps of the
 // clock, counted from row first, in the random order of epoch step div steps
 // where shuffled is set.
@@ -40,10 +40,8 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 	if shuffled {
 		p.Shuffled = 1
 	}
-	rows := t.NewU32(batch)
 	x, y = t.New(batch, s.Channels, s.Height, s.Width), t.NewU32(batch)
-	batchPick.Run(p, t.Param(clock), t.Param(r.labels), rows, y)
-	batchImages.Run(p, t.Param(r.pixels), rows, x)
+	batchLoad.Run(p, t.Param(clock), t.Param(r.pixels), t.Param(r.labels), x, y)
 	return x, y
 }
 
@@ -84,24 +82,19 @@ func scramble(seed, epoch, turn, half uint32) uint32 {
 	return v[0] + v[1]*v[3]
 }
 
-var batchPick = compute.NewKernel("batch.pick", func(p batchParams, b [][]float64) {
+// load: x = byte * scale has one rounding.
+var batchLoad = compute.NewKernel("batch.load", func(p batchParams, b [][]float64) {
 	step, seed := uint32(b[0][0]), uint32(b[0][1])
-	labels, rows, y := b[1], b[2], b[3]
-	for i := range rows {
-		at := p.First + step%p.Steps*p.Batch + uint32(i)
+	pixels, labels, x, y := b[1], b[2], b[3], b[4]
+	for i := range y {
+		row := p.First + step%p.Steps*p.Batch + uint32(i)
 		if p.Shuffled != 0 {
-			at = permute(at, p.Count, p.Bits, seed, step/p.Steps)
+			row = permute(row, p.Count, p.Bits, seed, step/p.Steps)
 		}
-		rows[i], y[i] = float64(at), float64(byteAt(labels, at))
-	}
-}, compute.Exact)
-
-// images: x = byte * scale has one rounding.
-var batchImages = compute.NewKernel("batch.images", func(p batchParams, b [][]float64) {
-	pixels, rows, x := b[0], b[1], b[2]
-	for i := range x {
-		at := uint32(rows[uint32(i)/p.Size])*p.Size + uint32(i)%p.Size
-		x[i] = float64(byteAt(pixels, at)) * float64(p.Scale)
+		y[i] = float64(byteAt(labels, row))
+		for j := range p.Size {
+			x[uint32(i)*p.Size+j] = float64(byteAt(pixels, row*p.Size+j)) * float64(p.Scale)
+		}
 	}
 }, compute.Exact)
 

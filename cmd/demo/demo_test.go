@@ -368,7 +368,7 @@ func TestInfoAndInspect(t *testing.T) {
 	}
 	for device, conv := range map[string]string{"auto": "conv2d_tiled.forward", "reference": "conv2d.forward"} {
 		out := must(t, "inspect", "--device", device, "--batch", "8")
-		for _, want := range []string{"batch.pick", conv, "metrics.tally", "rate.linear", "adam.step", "clock.tick", "total of", "memory of the program"} {
+		for _, want := range []string{"batch.load", conv, "metrics.tally", "rate.linear", "adam.step", "clock.tick", "total of", "memory of the program"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("inspect prints %q, without %s", out, want)
 			}
