@@ -48,7 +48,7 @@ func descent(t *testing.T, dev *compute.Device, params []*compute.Param) (*compu
 		descend.Run(doubleParams{uint32(p.Len())}, gradients[i], rate, tape.Param(p))
 	}
 	tape.Keep(grad)
-	p, err := tape.Compile(compute.Choose)
+	p, err := tape.Compile(compute.Choose, compute.Join)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestBatch(t *testing.T) {
 	y := tape.New(70)
 	doubled.Run(doubleParams{70}, tape.Param(params[1]), y)
 	tape.Keep(y)
-	reader, err := tape.Compile()
+	reader, err := tape.Compile(compute.Join)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestBatch(t *testing.T) {
 	others := descending()
 	tape = compute.NewTape(dev)
 	doubled.Run(doubleParams{5}, tape.Param(others[2]), tape.New(5))
-	alone, err := tape.Compile(compute.Prune)
+	alone, err := tape.Compile(compute.Prune, compute.Join)
 	if err != nil {
 		t.Fatal(err)
 	}

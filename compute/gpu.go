@@ -204,20 +204,20 @@ func (b *buffer) bound() webgpu.Range {
 }
 
 // build makes the pipelines, side by side, the bind groups and the plan.
-func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
+func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
 	r := &gpuRunner{eng: e}
-	commands := make([]webgpu.Command, len(list))
-	errs := make([]error, len(list))
+	commands := make([]webgpu.Command, len(launches))
+	errs := make([]error, len(launches))
 	var wg sync.WaitGroup
 	work := make(chan int)
-	for range min(runtime.NumCPU(), len(list)) {
+	for range min(runtime.NumCPU(), len(launches)) {
 		wg.Go(func() {
 			for i := range work {
-				commands[i], errs[i] = e.prepare(&list[i], bake)
+				commands[i], errs[i] = e.prepare(launches[i], bake)
 			}
 		})
 	}
-	for i := range list {
+	for i := range launches {
 		work <- i
 	}
 	close(work)
@@ -226,15 +226,15 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 		return nil, err
 	}
 	planned := commands[:0]
-	for i, d := range list {
+	for i, l := range launches {
 		c := commands[i]
 		r.index = append(r.index, len(planned))
 		if c.Groups[0] == 0 {
 			continue // nothing to do
 		}
 		var bound []webgpu.Range
-		if !d.baked(bake) {
-			uniform, err := e.uniform(&d)
+		if !l[0].baked(bake) {
+			uniform, err := e.uniform(&l[0])
 			if err != nil {
 				r.release()
 				return nil, err
@@ -242,18 +242,24 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 			r.uniforms = append(r.uniforms, uniform)
 			bound = append(bound, webgpu.Range{Buffer: uniform})
 		}
-		for _, x := range d.Tensors {
+		tensors := l[0].Tensors
+		if len(l) > 1 {
+			tensors, _ = bindAll(l)
+		}
+		for _, x := range tensors {
 			bound = append(bound, buffers(x.base).bound())
 		}
-		group, err := e.dev.NewBindGroup(d.Kernel.name, c.Pipeline, bound)
+		group, err := e.dev.NewBindGroup(label(l), c.Pipeline, bound)
 		if err != nil {
 			r.release()
-			return nil, fmt.Errorf("compute: kernel %s: bind group: %w", d.Kernel.name, err)
+			return nil, fmt.Errorf("compute: kernel %s: bind group: %w", label(l), err)
 		}
 		r.groups = append(r.groups, group)
 		c.Bindings = group
 		planned = append(planned, c)
-		d.Kernel.gpuRuns.Add(1)
+		for _, d := range l {
+			d.Kernel.gpuRuns.Add(1)
+		}
 	}
 	r.index = append(r.index, len(planned))
 	plan, err := e.dev.NewPlan(planned)
@@ -265,13 +271,26 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 	return r, nil
 }
 
-func (e *gpu) prepare(d *Dispatch, bake bool) (webgpu.Command, error) {
-	groups, err := d.grid(int(e.owner.info.Limits.WorkgroupsPerDimension))
+// label names the kernels of a launch.
+func label(launch []Dispatch) string {
+	name := launch[0].Kernel.name
+	for _, d := range launch[1:] {
+		name += "+" + d.Kernel.name
+	}
+	return name
+}
+
+func (e *gpu) prepare(launch []Dispatch, bake bool) (webgpu.Command, error) {
+	d := &launch[0]
+	perDimension := int(e.owner.info.Limits.WorkgroupsPerDimension)
+	groups, err := d.grid(perDimension)
 	if err != nil || groups[0] == 0 {
 		return webgpu.Command{}, err
 	}
-	if err := d.checkTrips(); err != nil {
-		return webgpu.Command{}, err
+	for i := range launch {
+		if err := launch[i].checkTrips(); err != nil {
+			return webgpu.Command{}, err
+		}
 	}
 	w, limits := d.Kernel.entry.Workgroup, e.owner.info.Limits
 	if !d.Kernel.RunsOn(e.owner) {
@@ -280,26 +299,45 @@ func (e *gpu) prepare(d *Dispatch, bake bool) (webgpu.Command, error) {
 	if n := w[0] * w[1] * w[2]; n > int(limits.InvocationsPerWorkgroup) {
 		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: workgroup of %d invocations, at most %d: %w", d.Kernel.name, n, limits.InvocationsPerWorkgroup, ErrLimit)
 	}
-	text, err := d.text(bake)
-	if err != nil {
-		return webgpu.Command{}, err
-	}
+	var text, entry string
 	var slots []webgpu.Slot
-	if !d.baked(bake) {
-		slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
-	}
-	for _, b := range d.Kernel.entry.Bindings {
-		access := webgpu.Read
-		if b.Access == "read_write" {
-			access = webgpu.ReadWrite
+	if len(launch) > 1 {
+		var n int
+		if text, n, _, err = joined(launch, perDimension); err != nil {
+			return webgpu.Command{}, err
 		}
-		slots = append(slots, webgpu.Slot{Binding: uint32(b.Number), Access: access})
+		entry, groups = "join", [3]uint32{uint32(n), 1, 1}
+		bound, numbers := bindAll(launch)
+		slots = make([]webgpu.Slot, len(bound))
+		for i := range launch {
+			for k, number := range numbers[i] {
+				slots[number] = slotOf(uint32(number), launch[i].binding(k).Access)
+			}
+		}
+	} else {
+		if text, err = d.text(bake); err != nil {
+			return webgpu.Command{}, err
+		}
+		entry = d.Kernel.entry.Name
+		if !d.baked(bake) {
+			slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
+		}
+		for _, b := range d.Kernel.entry.Bindings {
+			slots = append(slots, slotOf(uint32(b.Number), b.Access))
+		}
 	}
-	p, err := e.pipeline(d.Kernel.name, text, d.Kernel.entry.Name, slots)
+	p, err := e.pipeline(label(launch), text, entry, slots)
 	if err != nil {
-		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
+		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: %w", label(launch), err)
 	}
 	return webgpu.Command{Pipeline: p, Groups: groups}, nil
+}
+
+func slotOf(number uint32, access string) webgpu.Slot {
+	if access == "read_write" {
+		return webgpu.Slot{Binding: number, Access: webgpu.ReadWrite}
+	}
+	return webgpu.Slot{Binding: number, Access: webgpu.Read}
 }
 
 func (e *gpu) uniform(d *Dispatch) (*webgpu.Buffer, error) {

@@ -18,6 +18,7 @@ const (
 	Choose     Pass = "choose"     // take variants of kernels that suit the device
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
 	Batch      Pass = "batch"      // one run of element-wise kernels for many tensors
+	Join       Pass = "join"       // do small independent dispatches in one launch
 	Plan       Pass = "plan"       // let tensors of different times share memory
 	Specialise Pass = "specialise" // bake params and constants into the shader
 )
@@ -27,7 +28,9 @@ const (
 const Check Pass = "check"
 
 // Passes lists the passes, in their order.
-func Passes() []Pass { return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Batch, Plan, Specialise} }
+func Passes() []Pass {
+	return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Batch, Join, Plan, Specialise}
+}
 
 // passes reports whether a pass runs.
 func passes(without []Pass) func(Pass) bool {

@@ -17,6 +17,8 @@ type Program struct {
 	name string
 	list []Dispatch
 	bake bool
+	// starts are the places in list at which a launch begins; nil is at all.
+	starts []int
 
 	mu        sync.Mutex
 	runner    runner
@@ -69,10 +71,13 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			if list, err = p.batch(list, all); err != nil {
 				return fail(err)
 			}
-			p.list = list
 		}
+		if runs(Join) && p.bake {
+			list, p.starts = t.join(list, all)
+		}
+		p.list = list
 		if runs(Plan) {
-			storage, sizes = plan(list, func(s *slot) bool { return all[s] != nil || values[s] != nil })
+			storage, sizes = plan(list, p.starts, func(s *slot) bool { return all[s] != nil || values[s] != nil })
 		}
 	}
 	p.storages = make([]*buffer, len(sizes))
@@ -116,7 +121,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 	}
-	p.runner, err = t.dev.eng.build(list, func(s *slot) *buffer { return all[s] }, p.bake)
+	p.runner, err = t.dev.eng.build(p.launches(), func(s *slot) *buffer { return all[s] }, p.bake)
 	if err != nil {
 		return fail(err)
 	}
@@ -337,7 +342,19 @@ func (p *Program) Memory() (held, alone int64) {
 	return held, alone + p.shared
 }
 
-// Step describes one dispatch of a compiled program.
+// launches are the dispatches by launch.
+func (p *Program) launches() (all [][]Dispatch) {
+	for i := range p.list {
+		if p.starts == nil || slices.Contains(p.starts, i) {
+			all = append(all, nil)
+		}
+		all[len(all)-1] = append(all[len(all)-1], p.list[i])
+	}
+	return all
+}
+
+// Step describes one dispatch of a compiled program. Where it does the work of several
+// (see Join), their kernels and parts are joined by plus signs.
 type Step struct {
 	Kernel    string
 	Params    string
@@ -353,14 +370,41 @@ type Step struct {
 // Steps describes the compiled program, dispatch by dispatch.
 func (p *Program) Steps() ([]Step, error) {
 	var steps []Step
-	for i := range p.list {
+	i := 0
+	for _, l := range p.launches() {
 		s, err := p.step(i)
+		for k := 1; k < len(l) && err == nil; k++ {
+			var next Step
+			next, err = p.step(i + k)
+			s.join(next)
+		}
+		if err == nil && len(l) > 1 {
+			var groups int
+			s.WGSL, groups, s.Workgroup[0], err = joined(l, int(p.dev.info.Limits.WorkgroupsPerDimension))
+			s.Groups = [3]uint32{uint32(groups), 1, 1}
+		}
 		if err != nil {
 			return nil, err
 		}
+		i += len(l)
 		steps = append(steps, s)
 	}
 	return steps, nil
+}
+
+// join adds what another dispatch does.
+func (s *Step) join(other Step) {
+	s.Kernel += "+" + other.Kernel
+	s.Params += "+" + other.Params
+	switch {
+	case s.Part == "":
+		s.Part = other.Part
+	case other.Part != "" && other.Part != s.Part:
+		s.Part += "+" + other.Part
+	}
+	s.Tensors = append(s.Tensors, other.Tensors...)
+	s.Bytes += other.Bytes
+	s.Flops += other.Flops
 }
 
 func (p *Program) step(i int) (Step, error) {

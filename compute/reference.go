@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/pumice-ml/pumice/compute/internal/webgpu"
@@ -72,7 +73,8 @@ func fromWords(dst []float64, words []uint32, dtype DType) {
 	}
 }
 
-func (e *reference) build(list []Dispatch, buffers func(*slot) *buffer, _ bool) (runner, error) {
+func (e *reference) build(launches [][]Dispatch, buffers func(*slot) *buffer, _ bool) (runner, error) {
+	list := slices.Concat(launches...)
 	r := &referenceRunner{eng: e, list: list}
 	zeroed := map[*slot]bool{}
 	for _, d := range list {

@@ -31,7 +31,7 @@ func (p *Program) Time(ctx context.Context) ([]time.Duration, error) {
 			return nil, err
 		}
 	}
-	least := make([]time.Duration, len(p.list))
+	least := make([]time.Duration, len(p.launches()))
 	for round := range timings + 1 { // the first one may compile
 		if err := ctx.Err(); err != nil {
 			return nil, err

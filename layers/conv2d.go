@@ -134,8 +134,8 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 		p.Biased = 1
 	}
 	p.Splits = p.splits()
-	if tiled, ok := weightTiles(p, splitting(t.Device().Info())); ok {
-		p.Splits = tiled.Splits // serves both
+	if tiled, ok := weightTiles(p, splitting(t.Device().Info()), maxProducts); ok {
+		p.Splits = tiled.Splits // serves all variants
 	}
 	parts := t.New(int(p.Splits), p.length())
 	convSplit.Run(p, x, dy, parts)

@@ -6,13 +6,20 @@ import "github.com/pumice-ml/pumice/compute"
 // run a subgroup in the lanes of a processor's vector instructions.
 
 // subgroupTiles are the kernels for subgroups of a size.
-type subgroupTiles struct{ even, odd *compute.Kernel }
+type subgroupTiles struct {
+	even, odd *compute.Kernel
+	most      uint32 // products of a tile's row of taps: more take longer to compile, and are hardly faster
+}
 
 func init() {
-	for _, s := range []struct{ variant, consts string }{{"subgroup8", ""}, {"subgroup4", ",block=4"}} {
+	for _, s := range []struct {
+		variant, consts string
+		most            uint32
+	}{{"subgroup8", "", 800}, {"subgroup4", ",block=4,looked_up=1", 320}} {
 		k := subgroupTiles{
 			compute.NewKernel("conv2d_subgroup.forward"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
 			compute.NewKernel("conv2d_subgroup.forward_odd"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
+			s.most,
 		}
 		convForward.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
 			return k.record(t, params.(convParams), false, x[0], x[1], x[2], x[3])
@@ -26,7 +33,7 @@ func init() {
 
 // record records y += bias + convolution of x.
 func (k subgroupTiles) record(t *compute.Tape, c convParams, turned bool, x, weight, bias, y *compute.Tensor) bool {
-	p, ok := subgroupTile(c, turned)
+	p, ok := subgroupTile(c, turned, k.most)
 	if !ok {
 		return false
 	}
@@ -38,15 +45,13 @@ func (k subgroupTiles) record(t *compute.Tape, c convParams, turned bool, x, wei
 	return true
 }
 
-// subgroupTile chooses the tile. All tiles add in the same order.
-func subgroupTile(p convParams, turned bool) (tiledParams, bool) {
+// subgroupTile chooses the tile, of at most so many products. All tiles add in the same order.
+func subgroupTile(p convParams, turned bool, most uint32) (tiledParams, bool) {
 	t := p.tiled(turned)
 	outer, columns := p.K/p.Groups, 3*p.StrideW+(p.S-1)*p.DilationW+1
 	// A load of a lane costs about as much as 45 products of all. A tile below the
 	// last row is wasted, as are channels beyond the last.
 	const load = 45
-	// Products of a tile's row of taps: more take longer to compile, and are hardly faster.
-	most := uint32(800)
 	if p.little() {
 		most = 160
 	}

@@ -93,7 +93,7 @@ func TestConv2DBatches(t *testing.T) {
 func TestConv2DVariants(t *testing.T) {
 	dev := devicetest.Open(t)
 	devicetest.NoLeaks(t, dev)
-	for _, name := range append(convForward.Variants(), "plain") {
+	for _, name := range append(convForward.Variants(), "looked_up", "plain") {
 		for _, c := range []struct{ in, out, kernel, pad, dilation, height, width int }{{3, 9, 3, 1, 1, 7, 8}, {2, 5, 3, 2, 2, 6, 7}} {
 			l := NewConv2D(c.in, c.out, c.kernel)
 			l.Padding, l.Dilation = c.pad, c.dilation
@@ -156,7 +156,7 @@ func TestConv2DTiles(t *testing.T) {
 					t.Errorf("window %+v", y)
 				}
 			}
-			if w, ok := weightTiles(p, 256); ok {
+			if w, ok := weightTiles(p, 256, maxProducts); ok {
 				if w.R*w.S*((w.Channels+3)/4)*w.Inputs > registers(t, convTiledSplit, "sum") || w.Inputs*w.R*w.Quads > registers(t, convTiledSplit, "seen") {
 					t.Errorf("tile of weights %+v", w)
 				}
@@ -191,13 +191,13 @@ func TestTilesFit(t *testing.T) {
 								t.Errorf("%+v: channels %d, rows %d, quads %d: want products of at most %d and %d", p, a.Channels, a.Rows, a.Quads, sums, seen)
 							}
 						}
-						if a, ok := subgroupTile(p, false); ok {
+						if a, ok := subgroupTile(p, false, 800); ok {
 							tiled++
 							if a.Channels*a.Rows > subgroupSums || a.Rows*a.Quads > subgroupSeen || (a.S*a.Channels+15)/16 > subgroupWeights || a.Rows < 1 {
 								t.Errorf("%+v: channels %d, rows %d, quads %d: want products of at most %d, %d and %d", p, a.Channels, a.Rows, a.Quads, subgroupSums, subgroupSeen, subgroupWeights)
 							}
 						}
-						if a, ok := weightTiles(p, 256); ok {
+						if a, ok := weightTiles(p, 256, maxProducts); ok {
 							tiled++
 							if (a.Channels+3)/4*a.Inputs*p.R*p.S > weightSums || a.Inputs*p.R*a.Quads > weightSeen || a.Inputs < 1 || a.Channels < 1 {
 								t.Errorf("%+v: channels %d, inputs %d, quads %d: want products of at most %d and %d", p, a.Channels, a.Inputs, a.Quads, weightSums, weightSeen)

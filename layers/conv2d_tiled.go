@@ -25,13 +25,25 @@ func init() {
 		}
 		return ok
 	}})
-	convSplit.Prefer(compute.Variant{Name: "tiled", Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		tiled, ok := weightTiles(params.(convParams), splitting(t.Device().Info()))
-		if ok {
-			convTiledSplit.Run(tiled, x[0], x[0], x[1], x[1], x[2])
-		}
-		return ok
-	}})
+	for _, v := range []struct {
+		name   string
+		kernel *compute.Kernel
+		most   uint32 // products
+		suits  func(compute.Info) bool
+	}{
+		{"looked_up", convTiledSplitLookedUp, 400, func(info compute.Info) bool { return software(info) && info.Subgroup == 4 }}, // SwiftShader
+		{"tiled", convTiledSplit, maxProducts, nil},
+	} {
+		convSplit.Prefer(compute.Variant{Name: v.name, Suits: v.suits, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+			p := params.(convParams)
+			tiled, ok := weightTiles(p, splitting(t.Device().Info()), v.most)
+			tiled.Splits = p.Splits
+			if ok = ok && tiled.short(); ok {
+				v.kernel.Run(tiled, x[0], x[0], x[1], x[1], x[2])
+			}
+			return ok
+		}})
+	}
 }
 
 // turned is the convolution of dy that gives the gradient of the input, of one with
@@ -225,8 +237,9 @@ func splitting(info compute.Info) uint32 {
 }
 
 // weightTiles chooses the tile of a weight gradient: all taps of some output and
-// input channels. There are splits for about so many invocations.
-func weightTiles(p convParams, invocations uint32) (weightTiledParams, bool) {
+// input channels, of at most so many products. There are splits for about so many
+// invocations.
+func weightTiles(p convParams, invocations, most uint32) (weightTiledParams, bool) {
 	t := weightTiledParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
 		PadH: p.PadH, PadW: p.PadW, DilationH: p.DilationH, DilationW: p.DilationW, Groups: p.Groups, Biased: p.Biased,
@@ -236,16 +249,15 @@ func weightTiles(p convParams, invocations uint32) (weightTiledParams, bool) {
 	if taps > maxWeights || p.R*t.Quads > maxMet {
 		return t, false
 	}
-	products := uint32(maxProducts)
 	if p.little() {
-		products = 200
+		most = 200
 	}
-	t.Channels = max(1, min(outer, 8, products/(4*taps)))
+	t.Channels = max(1, min(outer, 8, most/(4*taps)))
 	if t.Channels > 4 && 2*taps > maxWeights {
 		t.Channels = 4
 	}
 	t.Inputs = min(
-		inner, 16, max(1, min(products/(4*taps*t.Channels), 512/(taps*t.Channels))),
+		inner, 16, max(1, min(most/(4*taps*t.Channels), 512/(taps*t.Channels))),
 		maxMet/(p.R*t.Quads), maxWeights/((t.Channels+3)/4*taps),
 	)
 	strips := max(p.N, 1) * ((p.OW + 3) / 4)
@@ -254,10 +266,16 @@ func weightTiles(p convParams, invocations uint32) (weightTiledParams, bool) {
 	splits := min(max(invocations/blocks, 8, (all+longest-1)/longest), strips)
 	each := (strips + splits - 1) / splits // strips of a split, of all splits but the last ones
 	t.Splits = (strips + each - 1) / each
-	return t, (strips+t.Splits-1)/t.Splits*p.OH <= longest && (all+t.Splits-1)/t.Splits <= longest
+	return t, t.short()
 }
 
-var convTiledSplit = compute.NewKernel("conv2d_tiled_weights.split", func(p weightTiledParams, b [][]float64) {
+// short reports whether an invocation's loops are.
+func (p weightTiledParams) short() bool {
+	strips, all := max(p.N, 1)*((p.OW+3)/4), p.N*p.OH*p.OW
+	return p.Splits > 0 && (strips+p.Splits-1)/p.Splits*p.OH <= longest && (all+p.Splits-1)/p.Splits <= longest
+}
+
+func convTiledSplitDefine(p weightTiledParams, b [][]float64) {
 	x, dy, part := b[0], b[2], b[4]
 	c := convParams{
 		N: p.N, C: p.C, H: p.H, W: p.W, K: p.K, R: p.R, S: p.S, OH: p.OH, OW: p.OW, StrideH: p.StrideH, StrideW: p.StrideW,
@@ -274,6 +292,13 @@ var convTiledSplit = compute.NewKernel("conv2d_tiled_weights.split", func(p weig
 		}
 	}
 	c.parts(x, dy, part, splits)
-}, compute.DotOf(func(p weightTiledParams) int {
+}
+
+func (p weightTiledParams) terms() int {
 	return int((p.N*((p.OW+3)/4) + p.Splits - 1) / p.Splits * p.OH * 4)
-}))
+}
+
+var (
+	convTiledSplit         = compute.NewKernel("conv2d_tiled_weights.split", convTiledSplitDefine, compute.DotOf(weightTiledParams.terms))
+	convTiledSplitLookedUp = compute.NewKernel("conv2d_tiled_weights.split,looked_up=1", convTiledSplitDefine, compute.DotOf(weightTiledParams.terms))
+)

@@ -28,9 +28,12 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> y1: array<f32>;
 
 const block: u32 = 8u;
+// looked_up is 1 for a loop over the sums, as in matmul_subgroup.wgsl.
+const looked_up: u32 = 0u;
 const accumulate: bool = true;
 
 var<private> sum: array<vec4<f32>, 64>; // channels by rows
+var<private> done: array<vec4<f32>, 64>; // sum, to look up
 var<private> seen: array<f32, 256>; // rows by quads by 4
 var<private> met: array<vec4<f32>, 512>; // rows by taps of a row: what 4 columns of y meet
 var<private> tap: array<vec4<f32>, 128>; // taps of a row
@@ -148,27 +151,49 @@ fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
 
 // forward adds to y where ow is a multiple of 4.
 // invocations: n*ceil(oh/rows)*ceil(ow/4), ceil((k/groups)/channels), groups
-// trips: (c/groups)*r
+// trips: (c/groups)*r + looked_up*channels*rows*4
 // flops: 2*n*k*min(oh*ow, h*w)*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = place(id.x);
     correlate(tile, wid.y, wid.z, lane);
     let outer = params.k / params.groups;
-    // unroll
-    for (var k = 0u; k < params.channels; k++) {
-        let channel = wid.y * params.channels + k;
-        let first = wid.z * outer + min(channel, outer - 1u);
-        var more = 0.0;
-        if params.biased != 0u { more = bias[first]; }
+    if looked_up == 1u {
         // unroll
-        for (var t = 0u; t < params.rows; t++) {
-            if tile.live & (channel < outer) & (tile.row + t < params.oh) {
-                let i = (((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column) / 4u;
-                var v = sum[k * params.rows + t] + more;
-                if accumulate { v += y[i]; }
-                if params.rectified != 0u { v = select(vec4<f32>(), v, v > vec4<f32>()); }
-                y[i] = v;
+        for (var i = 0u; i < params.channels * params.rows; i++) {
+            done[i] = sum[i];
+        }
+        for (var k = 0u; k < params.channels; k++) {
+            let channel = wid.y * params.channels + k;
+            let first = wid.z * outer + min(channel, outer - 1u);
+            var more = 0.0;
+            if params.biased != 0u { more = bias[first]; }
+            for (var t = 0u; t < params.rows; t++) {
+                if tile.live & (channel < outer) & (tile.row + t < params.oh) {
+                    let i = (((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column) / 4u;
+                    var v = done[k * params.rows + t] + more;
+                    if accumulate { v += y[i]; }
+                    if params.rectified != 0u { v = select(vec4<f32>(), v, v > vec4<f32>()); }
+                    y[i] = v;
+                }
+            }
+        }
+    } else {
+        // unroll
+        for (var k = 0u; k < params.channels; k++) {
+            let channel = wid.y * params.channels + k;
+            let first = wid.z * outer + min(channel, outer - 1u);
+            var more = 0.0;
+            if params.biased != 0u { more = bias[first]; }
+            // unroll
+            for (var t = 0u; t < params.rows; t++) {
+                if tile.live & (channel < outer) & (tile.row + t < params.oh) {
+                    let i = (((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column) / 4u;
+                    var v = sum[k * params.rows + t] + more;
+                    if accumulate { v += y[i]; }
+                    if params.rectified != 0u { v = select(vec4<f32>(), v, v > vec4<f32>()); }
+                    y[i] = v;
+                }
             }
         }
     }
@@ -176,29 +201,53 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
 
 // forward_odd is forward for any ow.
 // invocations: n*ceil(oh/rows)*ceil(ow/4), ceil((k/groups)/channels), groups
-// trips: (c/groups)*r
+// trips: (c/groups)*r + looked_up*channels*rows*4
 // flops: 2*n*k*min(oh*ow, h*w)*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = place(id.x);
     correlate(tile, wid.y, wid.z, lane);
     let outer = params.k / params.groups;
-    // unroll
-    for (var k = 0u; k < params.channels; k++) {
-        let channel = wid.y * params.channels + k;
-        let first = wid.z * outer + min(channel, outer - 1u);
-        var more = 0.0;
-        if params.biased != 0u { more = bias[first]; }
+    if looked_up == 1u {
         // unroll
-        for (var t = 0u; t < params.rows; t++) {
-            let i = ((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column;
+        for (var i = 0u; i < params.channels * params.rows; i++) {
+            done[i] = sum[i];
+        }
+        for (var k = 0u; k < params.channels; k++) {
+            let channel = wid.y * params.channels + k;
+            let first = wid.z * outer + min(channel, outer - 1u);
+            var more = 0.0;
+            if params.biased != 0u { more = bias[first]; }
+            for (var t = 0u; t < params.rows; t++) {
+                let i = ((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column;
+                for (var j = 0u; j < 4u; j++) {
+                    if tile.live & (channel < outer) & (tile.row + t < params.oh) & (tile.column + j < params.ow) {
+                        var v = done[k * params.rows + t][j] + more;
+                        if accumulate { v += y1[i + j]; }
+                        if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
+                        y1[i + j] = v;
+                    }
+                }
+            }
+        }
+    } else {
+        // unroll
+        for (var k = 0u; k < params.channels; k++) {
+            let channel = wid.y * params.channels + k;
+            let first = wid.z * outer + min(channel, outer - 1u);
+            var more = 0.0;
+            if params.biased != 0u { more = bias[first]; }
             // unroll
-            for (var j = 0u; j < 4u; j++) {
-                if tile.live & (channel < outer) & (tile.row + t < params.oh) & (tile.column + j < params.ow) {
-                    var v = sum[k * params.rows + t][j] + more;
-                    if accumulate { v += y1[i + j]; }
-                    if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
-                    y1[i + j] = v;
+            for (var t = 0u; t < params.rows; t++) {
+                let i = ((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column;
+                // unroll
+                for (var j = 0u; j < 4u; j++) {
+                    if tile.live & (channel < outer) & (tile.row + t < params.oh) & (tile.column + j < params.ow) {
+                        var v = sum[k * params.rows + t][j] + more;
+                        if accumulate { v += y1[i + j]; }
+                        if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
+                        y1[i + j] = v;
+                    }
                 }
             }
         }

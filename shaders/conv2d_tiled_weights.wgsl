@@ -23,9 +23,14 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> part: array<f32>;
 
 const block: u32 = 32u;
+// looked_up is 1 for a loop over the sums, as in matmul_subgroup.wgsl.
+const looked_up: u32 = 0u;
 
 var<private> sum: array<f32, 288>; // channels by inputs by r by s
 var<private> offset: array<vec4<f32>, 16>; // channels
+var<private> met: array<vec4<f32>, 288>; // inputs by r by s: what 4 columns of dy meet
+var<private> done: array<f32, 288>; // sum, to look up
+var<private> offsets: array<vec4<f32>, 16>; // offset, likewise
 var<private> seen: array<f32, 160>; // inputs by r by quads by 4
 
 // Conditions are joined by &, as in conv2d_tiled.wgsl.
@@ -73,7 +78,7 @@ fn gradient(line: u32, column: u32) -> vec4<f32> {
 // split: an invocation walks down the strips of one split, for a block of output
 // and one of input channels.
 // invocations: splits, ceil((k/groups)/channels)*ceil((c/groups)/inputs), groups
-// trips: ceil(n*ceil(ow/4)/splits)*oh
+// trips: ceil(n*ceil(ow/4)/splits)*oh + looked_up*channels*inputs*r*s
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
@@ -118,42 +123,67 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
                 }
             }
             // unroll
+            for (var i = 0u; i < params.inputs * params.r; i++) {
+                // unroll
+                for (var s = 0u; s < params.s; s++) {
+                    // unroll
+                    for (var j = 0u; j < 4u; j++) {
+                        met[i * params.s + s][j] = seen[i * params.quads * 4u + params.shift + s * params.dilation_w + j * params.stride_w];
+                    }
+                }
+            }
+            // unroll
             for (var k = 0u; k < params.channels; k++) {
                 let channel = wid.z * outer + min(k0 + k, outer - 1u);
                 let d = gradient(((image * params.k + channel) * params.oh + row) * params.ow, column);
                 if params.biased != 0u { offset[k] += d; }
                 // unroll
-                for (var c = 0u; c < params.inputs; c++) {
-                    // unroll
-                    for (var r = 0u; r < params.r; r++) {
-                        // unroll
-                        for (var s = 0u; s < params.s; s++) {
-                            sum[((k * params.inputs + c) * params.r + r) * params.s + s] = fma(
-                                d.x, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w], fma(
-                                d.y, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + params.stride_w], fma(
-                                d.z, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + 2u * params.stride_w], fma(
-                                d.w, seen[(c * params.r + r) * params.quads * 4u + params.shift + s * params.dilation_w + 3u * params.stride_w],
-                                sum[((k * params.inputs + c) * params.r + r) * params.s + s]))));
-                        }
-                    }
+                for (var i = 0u; i < params.inputs * params.r * params.s; i++) {
+                    sum[k * params.inputs * params.r * params.s + i] += dot(d, met[i]);
                 }
             }
         }
     }
     let weights = params.k * inner * params.r * params.s;
     let length = weights + params.biased * params.k;
-    // unroll
-    for (var k = 0u; k < params.channels; k++) {
-        if (params.biased != 0u) & (c0 == 0u) & (k0 + k < outer) {
-            part[which * length + weights + wid.z * outer + k0 + k] = (offset[k].x + offset[k].y) + (offset[k].z + offset[k].w);
-        }
+    if looked_up == 1u {
         // unroll
-        for (var c = 0u; c < params.inputs; c++) {
-            if (k0 + k < outer) & (c0 + c < inner) {
-                let to = which * length + ((wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
-                // unroll
-                for (var i = 0u; i < params.r * params.s; i++) {
-                    part[to + i] = sum[(k * params.inputs + c) * params.r * params.s + i];
+        for (var i = 0u; i < params.channels * params.inputs * params.r * params.s; i++) {
+            done[i] = sum[i];
+        }
+        if params.biased != 0u {
+            // unroll
+            for (var k = 0u; k < params.channels; k++) {
+                offsets[k] = offset[k];
+            }
+        }
+        for (var k = 0u; k < params.channels; k++) {
+            if (params.biased != 0u) & (c0 == 0u) & (k0 + k < outer) {
+                part[which * length + weights + wid.z * outer + k0 + k] = (offsets[k].x + offsets[k].y) + (offsets[k].z + offsets[k].w);
+            }
+            for (var c = 0u; c < params.inputs; c++) {
+                if (k0 + k < outer) & (c0 + c < inner) {
+                    let to = which * length + ((wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
+                    for (var i = 0u; i < params.r * params.s; i++) {
+                        part[to + i] = done[(k * params.inputs + c) * params.r * params.s + i];
+                    }
+                }
+            }
+        }
+    } else {
+        // unroll
+        for (var k = 0u; k < params.channels; k++) {
+            if (params.biased != 0u) & (c0 == 0u) & (k0 + k < outer) {
+                part[which * length + weights + wid.z * outer + k0 + k] = (offset[k].x + offset[k].y) + (offset[k].z + offset[k].w);
+            }
+            // unroll
+            for (var c = 0u; c < params.inputs; c++) {
+                if (k0 + k < outer) & (c0 + c < inner) {
+                    let to = which * length + ((wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
+                    // unroll
+                    for (var i = 0u; i < params.r * params.s; i++) {
+                        part[to + i] = sum[(k * params.inputs + c) * params.r * params.s + i];
+                    }
                 }
             }
         }

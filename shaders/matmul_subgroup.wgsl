@@ -20,9 +20,13 @@ struct Params {
 const block: u32 = 8u; // a multiple of 4
 const rows: u32 = 16u; // a multiple of block/4
 const quads: u32 = 2u; // of 4 columns
+// looked_up is 1 for a loop over the sums, which some drivers compile in a third of the time, and others in four
+// times the time, of writing each out.
+const looked_up: u32 = 0u;
 const accumulate: bool = true;
 
 var<private> sum: array<vec4<f32>, 64>; // rows by quads
+var<private> done: array<vec4<f32>, 64>; // sum, to look up
 var<private> left: array<f32, 16>; // what the invocation loads of rows by 4 columns of A
 
 // load_b is the four rows B[k..k+3][column..column+3], as the columns of a matrix, 0 beyond k1.
@@ -59,7 +63,7 @@ fn load_b(base: u32, k: u32, column: u32) -> mat4x4<f32> {
 }
 
 // invocations: ceil(n/(4*quads)), ceil(m/rows), batch
-// trips: ceil((k1-k0)/4)
+// trips: ceil((k1-k0)/4) + looked_up*rows*quads*4
 // flops: 2*batch*m*n*(k1-k0)
 @compute @workgroup_size(block)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
@@ -91,18 +95,35 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
             }
         }
     }
-    // unroll
-    for (var r = 0u; r < rows; r++) {
+    if looked_up == 1u {
         // unroll
-        for (var q = 0u; q < quads; q++) {
+        for (var i = 0u; i < rows * quads; i++) {
+            done[i] = sum[i];
+        }
+        for (var i = 0u; i < rows * quads * 4u; i++) {
+            let r = row + i / (4u * quads);
+            let c = column + i % (4u * quads);
+            if (r < params.m) & (c < params.n) {
+                let to = (wid.z * params.m + r) * params.n + c;
+                var v = done[i / 4u][i % 4u];
+                if accumulate { v += y[to]; }
+                y[to] = v;
+            }
+        }
+    } else {
+        // unroll
+        for (var r = 0u; r < rows; r++) {
             // unroll
-            for (var j = 0u; j < 4u; j++) {
-                let c = column + 4u * q + j;
-                if (row + r < params.m) & (c < params.n) {
-                    let i = (wid.z * params.m + row + r) * params.n + c;
-                    var v = sum[r * quads + q][j];
-                    if accumulate { v += y[i]; }
-                    y[i] = v;
+            for (var q = 0u; q < quads; q++) {
+                // unroll
+                for (var j = 0u; j < 4u; j++) {
+                    let c = column + 4u * q + j;
+                    if (row + r < params.m) & (c < params.n) {
+                        let i = (wid.z * params.m + row + r) * params.n + c;
+                        var v = sum[r * quads + q][j];
+                        if accumulate { v += y[i]; }
+                        y[i] = v;
+                    }
                 }
             }
         }

@@ -75,14 +75,21 @@ func (s *Shader) Specialize(entry string, consts map[string]string, params []str
 		return fail("%v", err)
 	}
 	if params != nil {
-		text = decide(text, lookup)
+		text = decide(text, func(name string) bool { return s.fixed(name) }, lookup)
 	}
 	return text, nil
 }
 
-// decide leaves out the branches that conditions of literals and params do not take.
-// It takes an if that a line starts with, and leaves differences alone, which wrap.
-func decide(text string, lookup func(string) (int, bool)) string {
+// fixed reports whether a name means a constant of the module wherever it stands.
+func (s *Shader) fixed(name string) bool {
+	_, ok := s.Const(name)
+	return ok && !regexp.MustCompile(`(?:\b(?:let|var)\s+|[(,]\s*)`+name+`\s*[:=]`).MatchString(s.code)
+}
+
+// decide leaves out the branches that conditions of literals, params and fixed names do
+// not take. It takes an if that a line starts with, and leaves differences alone, which
+// wrap.
+func decide(text string, fixed func(string) bool, lookup func(string) (int, bool)) string {
 	var out strings.Builder
 	known := map[string]int{} // by condition: 0, 1, or 2 for one that is not known
 	for {
@@ -100,13 +107,13 @@ func decide(text string, lookup func(string) (int, bool)) string {
 		v, ok := known[condition]
 		if !ok {
 			var err error
-			if v, err = Eval(condition, lookup); err != nil || !constant(condition) || strings.Contains(condition, "-") {
+			if v, err = Eval(condition, lookup); err != nil || !constant(condition, fixed) || strings.Contains(condition, "-") {
 				v = 2
 			}
 			known[condition] = v
 		}
 		end := closing(text, open)
-		if v > 1 || end < 0 {
+		if v > 1 || end < 0 || v == 1 && strings.Contains(text[open:end], "return") { // older drivers refuse what stands behind a return
 			out.WriteString(text[:open])
 			text = text[open:]
 			continue
@@ -255,7 +262,7 @@ func fold(out *strings.Builder, code string, folded map[string]string, lookup fu
 		text, known := folded[index]
 		if !known {
 			text = index
-			if v, err := Eval(index, lookup); err == nil && constant(index) {
+			if v, err := Eval(index, lookup); err == nil && constant(index, nil) {
 				text = strconv.Itoa(v) + "u"
 			}
 			folded[index] = text
@@ -265,10 +272,11 @@ func fold(out *strings.Builder, code string, folded map[string]string, lookup fu
 	}
 }
 
-// constant reports whether an expression is of literals and params alone.
-func constant(expr string) bool {
+// constant reports whether an expression is of literals, params, and fixed names where
+// there are any.
+func constant(expr string, fixed func(string) bool) bool {
 	for _, name := range namePattern.FindAllString(expr, -1) {
-		if !strings.HasPrefix(name, "params.") && name[0] > '9' {
+		if !strings.HasPrefix(name, "params.") && name[0] > '9' && (fixed == nil || !fixed(name)) {
 			return false
 		}
 	}

@@ -1,0 +1,108 @@
+package compute
+
+import (
+	"testing"
+
+	"github.com/pumice-ml/pumice/shaders"
+)
+
+// addOne is y += x, of one workgroup or more.
+var addOne = newKernel(must(shaders.Parse("add_one", `// add_one: y = x + 1.
+// x, y are (n)
+struct Params { n: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+// invocations: n
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x < params.n { y[id.x] = x[id.x] + 1.0; }
+}
+`)), "add_one.forward", func(p oneParams, b [][]float64) {
+	for i, x := range b[0] {
+		b[1][i] = x + 1
+	}
+}, Exact)
+
+type oneParams struct{ N uint32 }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestJoin wants independent dispatches in one launch, in an order that keeps to what
+// depends on what, and no more buffers in a launch than the device binds.
+func TestJoin(t *testing.T) {
+	dev := must(Open(t.Context(), Want{DefaultLimits: true}))
+	defer dev.Close()
+	tape := NewTape(dev)
+	add := func(x *Tensor) *Tensor {
+		y := tape.New(x.Len())
+		addOne.Run(oneParams{uint32(x.Len())}, x, y)
+		return y
+	}
+	a, b := tape.Input("a", F32, 100), tape.Input("b", F32, 70)
+	a1 := add(a)
+	a2 := add(a1) // after a1
+	b1 := add(b)  // may go with a1
+	b2 := add(b1) // may go with a2
+	for _, y := range []*Tensor{a2, b2} {
+		tape.Keep(y)
+	}
+	var many []*Tensor // 6 with 2 buffers each: 4 in a launch
+	for range 6 {
+		many = append(many, add(tape.Input("c", F32, 10)))
+		tape.Keep(many[len(many)-1])
+	}
+	p := must(tape.Compile())
+	defer p.Close()
+	var kernels []string
+	for _, s := range must(p.Steps()) {
+		kernels = append(kernels, s.Kernel)
+	}
+	seen := map[*slot]int{}
+	for i, l := range p.launches() {
+		bound, _ := bindAll(l)
+		if len(bound) > 8 {
+			t.Errorf("launch %d binds %d tensors", i, len(bound))
+		}
+		for _, d := range l {
+			if from, ok := seen[d.Tensors[0].base]; ok && from >= i {
+				t.Errorf("launch %d reads what launch %d writes", i, from)
+			}
+			seen[d.Tensors[1].base] = i
+		}
+	}
+	if n := len(p.launches()); n != 3 {
+		t.Errorf("%d launches: %v, want 3", n, kernels)
+	}
+	values := make([]float32, 100)
+	for i := range values {
+		values[i] = float32(i)
+	}
+	if err := p.Write(a, values); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Write(b, values[:70]); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := p.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, y := range []*Tensor{a2, b2} {
+		got := make([]float32, y.Len())
+		if err := p.Read(t.Context(), y, got); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range got {
+			if v != float32(i)+2 {
+				t.Fatalf("element %d of %v is %v, want %v", i, y, v, i+2)
+			}
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package compute
+
+import (
+	"slices"
+
+	"github.com/pumice-ml/pumice/shaders"
+)
+
+// join puts dispatches that do not depend on each other next to each other where one
+// launch can do the work of all of them (see shaders.Join), and returns the list in its
+// new order and the index at which each launch starts. A launch is for dispatches
+// that are too small to keep a device busy, or whose cost is that of being dispatched.
+func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) (ordered []Dispatch, starts []int) {
+	var launches [][]Dispatch
+	apart := func(from int, group []Dispatch) bool { // no launch from there on depends on the group, or it on one
+		return !slices.ContainsFunc(launches[from:], func(l []Dispatch) bool {
+			return slices.ContainsFunc(l, func(a Dispatch) bool {
+				return slices.ContainsFunc(group, func(b Dispatch) bool { return conflict(&a, &b, buffers) })
+			})
+		})
+	}
+	for _, d := range list {
+		group := []Dispatch{d}
+		at := -1
+		if t.joinable(&d) {
+			// An earlier launch takes d, or d takes one that can wait.
+			for i := len(launches) - 1; i >= 0 && at < 0; i-- {
+				if !apart(i, group) {
+					break
+				}
+				if t.together(launches[i], group, buffers) {
+					at = i
+				}
+			}
+			for i := len(launches) - 1; i >= 0 && at < 0; i-- {
+				l := launches[i]
+				if apart(i+1, l) && !conflicts(l, group, buffers) && t.together(l, group, buffers) {
+					launches = slices.Delete(launches, i, i+1)
+					launches = append(launches, l)
+					at = len(launches) - 1
+				}
+			}
+		}
+		if at < 0 {
+			launches = append(launches, group)
+			continue
+		}
+		launches[at] = append(slices.Clip(launches[at]), d)
+	}
+	for _, l := range launches {
+		starts = append(starts, len(ordered))
+		ordered = append(ordered, l...)
+	}
+	return ordered, starts
+}
+
+func conflicts(a, b []Dispatch, buffers map[*slot]*buffer) bool {
+	return slices.ContainsFunc(a, func(x Dispatch) bool {
+		return slices.ContainsFunc(b, func(y Dispatch) bool { return conflict(&x, &y, buffers) })
+	})
+}
+
+// conflict reports whether one of the dispatches writes what the other uses.
+func conflict(a, b *Dispatch, buffers map[*slot]*buffer) bool {
+	for i, x := range a.Tensors {
+		for k, y := range b.Tensors {
+			if (a.writes(i) || b.writes(k)) && overlap(x.base, y.base, buffers) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// overlap reports whether two tensors have elements in common: they are one, or one is
+// a buffer and the other a part of it.
+func overlap(a, b *slot, buffers map[*slot]*buffer) bool {
+	x, y := buffers[a], buffers[b]
+	return a == b || x != nil && y != nil && (x == y || x.parent == y || y.parent == x)
+}
+
+// joinedGroups is the most workgroups of a dispatch that shares a launch: those of
+// longer ones are worth a launch, and each workgroup passes the others' code.
+const joinedGroups = 1024
+
+// joinable reports whether d can be part of a launch of several dispatches.
+func (t *Tape) joinable(d *Dispatch) bool {
+	groups, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension))
+	n := uint64(groups[0]) * uint64(groups[1]) * uint64(groups[2])
+	return err == nil && n > 0 && n <= joinedGroups && d.row == 0 && d.Kernel.shader.Joinable(d.Kernel.entry)
+}
+
+// together reports whether a launch can take the dispatches of both groups: workgroups
+// of one size, or of one invocation; no more buffers than the device binds; and none
+// that some write and others only read, which WebGPU forbids even where they are
+// different parts.
+func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
+	all := append(slices.Clip(a), b...)
+	block := 1
+	for i := range all {
+		if !t.joinable(&all[i]) {
+			return false
+		}
+		if size := all[i].Kernel.entry.Workgroup[0]; size > 1 {
+			if block > 1 && size != block {
+				return false
+			}
+			block = size
+		}
+	}
+	written := map[any]bool{}
+	for i := range all {
+		for k, x := range all[i].Tensors {
+			var key any = x.base
+			if b := buffers[x.base]; b != nil {
+				if key = b; b.parent != nil {
+					key = b.parent
+				}
+			}
+			if w, ok := written[key]; ok && w != all[i].writes(k) {
+				return false
+			}
+			written[key] = all[i].writes(k)
+		}
+	}
+	bound, _ := bindAll(all)
+	return len(bound) <= int(t.dev.info.Limits.StorageBuffersPerStage)
+}
+
+// bindAll numbers the tensors that a launch binds, and gives the numbers that each
+// dispatch has for its own.
+func bindAll(list []Dispatch) (bound []*Tensor, numbers [][]int) {
+	var types []string
+	for i := range list {
+		var own []int
+		for k, x := range list[i].Tensors {
+			b := list[i].binding(k)
+			at := -1
+			for j, y := range bound {
+				if y.base == x.base && types[j] == b.Type {
+					at = j
+				}
+			}
+			if at < 0 {
+				at = len(bound)
+				bound, types = append(bound, x), append(types, b.Type)
+			}
+			own = append(own, at)
+		}
+		numbers = append(numbers, own)
+	}
+	return bound, numbers
+}
+
+// joined is the text of a launch, and the size of its grid and of its workgroup.
+func joined(list []Dispatch, perDimension int) (text string, groups, block int, err error) {
+	_, numbers := bindAll(list)
+	var parts []shaders.Part
+	for i := range list {
+		d := &list[i]
+		grid, err := d.grid(perDimension)
+		if err != nil {
+			return "", 0, 0, err
+		}
+		text, err := d.text(true)
+		if err != nil {
+			return "", 0, 0, err
+		}
+		parts = append(parts, shaders.Part{Shader: d.Kernel.shader, Entry: d.Kernel.entry, Text: text, Groups: grid, Bindings: numbers[i]})
+	}
+	return shaders.Join(parts)
+}
