@@ -30,6 +30,7 @@ type Kernel struct {
 
 	variants []Variant
 	fusions  []Fusion
+	over     *overwriting
 	hashOnce sync.Once
 	hashText string // see hash
 }

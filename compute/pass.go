@@ -17,6 +17,7 @@ const (
 	Fuse       Pass = "fuse"       // do in one run what a second one does with the result
 	Choose     Pass = "choose"     // take variants of kernels that suit the device
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
+	Overwrite  Pass = "overwrite"  // write results over what nobody reads any more
 	Batch      Pass = "batch"      // one run of element-wise kernels for many tensors
 	Join       Pass = "join"       // do small independent dispatches in one launch
 	Plan       Pass = "plan"       // let tensors of different times share memory
@@ -29,7 +30,7 @@ const Check Pass = "check"
 
 // Passes lists the passes, in their order.
 func Passes() []Pass {
-	return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Batch, Join, Plan, Specialise}
+	return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Overwrite, Batch, Join, Plan, Specialise}
 }
 
 // passes reports whether a pass runs.

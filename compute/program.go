@@ -150,6 +150,9 @@ func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]
 			return nil, nil, err
 		}
 		list = accumulate(list, t.kept(), runs(Accumulate))
+		if runs(Overwrite) {
+			list = overwrite(list, values)
+		}
 	}
 	for i := range list {
 		list[i].row = t.Row

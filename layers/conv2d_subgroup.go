@@ -8,14 +8,14 @@ import "github.com/pumice-ml/pumice/compute"
 // subgroupTiles are the kernels for subgroups of a size.
 type subgroupTiles struct {
 	even, odd *compute.Kernel
-	most      uint32 // products of a tile's row of taps: more take longer to compile, and are hardly faster
+	most      uint32 // products of a tile's row of taps, unless there is much work
 }
 
 func init() {
 	for _, s := range []struct {
 		variant, consts string
 		most            uint32
-	}{{"subgroup8", "", 800}, {"subgroup4", ",block=4,looked_up=1", 320}} {
+	}{{"subgroup8", "", 800}, {"subgroup4", ",block=4,looked_up=1", 200}} {
 		k := subgroupTiles{
 			compute.NewKernel("conv2d_subgroup.forward"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
 			compute.NewKernel("conv2d_subgroup.forward_odd"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
@@ -45,15 +45,19 @@ func (k subgroupTiles) record(t *compute.Tape, c convParams, turned bool, x, wei
 	return true
 }
 
-// subgroupTile chooses the tile, of at most so many products. All tiles add in the same order.
+// subgroupTile chooses the tile, of at most so many products, by the work
+// that there is. All tiles add in the same order.
 func subgroupTile(p convParams, turned bool, most uint32) (tiledParams, bool) {
 	t := p.tiled(turned)
 	outer, columns := p.K/p.Groups, 3*p.StrideW+(p.S-1)*p.DilationW+1
 	// A load of a lane costs about as much as 45 products of all. A tile below the
 	// last row is wasted, as are channels beyond the last.
 	const load = 45
-	if p.little() {
+	switch work := p.products(); {
+	case work < little:
 		most = 160
+	case work >= 24<<20:
+		most = 800 // more are hardly faster
 	}
 	best := uint32(0)
 	for _, channels := range []uint32{1, 2, 4, 8, 16} {
@@ -72,10 +76,12 @@ func subgroupTile(p convParams, turned bool, most uint32) (tiledParams, bool) {
 	return t, best != 0 && p.S <= 100
 }
 
-// little reports whether the convolution has so few products that the time to compile
-// its kernels matters more than theirs.
-func (p convParams) little() bool {
-	return uint64(p.N)*uint64(p.OH)*uint64(p.OW)*uint64(p.K)*uint64(p.C/p.Groups)*uint64(p.R)*uint64(p.S) < 1<<21
+// little is how many products are so few that the time to compile kernels matters more
+// than theirs.
+const little = 1 << 21
+
+func (p convParams) products() uint64 {
+	return uint64(p.N) * uint64(p.OH) * uint64(p.OW) * uint64(p.K) * uint64(p.C/p.Groups) * uint64(p.R) * uint64(p.S)
 }
 
 func convSubgroupDefine(p tiledParams, b [][]float64) {

@@ -193,7 +193,7 @@ func TestTilesFit(t *testing.T) {
 						}
 						if a, ok := subgroupTile(p, false, 800); ok {
 							tiled++
-							if a.Channels*a.Rows > subgroupSums || a.Rows*a.Quads > subgroupSeen || (a.S*a.Channels+15)/16 > subgroupWeights || a.Rows < 1 {
+							if a.Channels*a.Rows > subgroupSums || a.Rows*a.Quads > subgroupSeen || (a.S*a.Channels+15)/16 > subgroupWeights || a.Rows*a.S > registers(t, subgroup8, "met") || a.S > registers(t, subgroup8, "tap") || a.Rows < 1 {
 								t.Errorf("%+v: channels %d, rows %d, quads %d: want products of at most %d, %d and %d", p, a.Channels, a.Rows, a.Quads, subgroupSums, subgroupSeen, subgroupWeights)
 							}
 						}

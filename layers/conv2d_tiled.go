@@ -31,7 +31,7 @@ func init() {
 		most   uint32 // products
 		suits  func(compute.Info) bool
 	}{
-		{"looked_up", convTiledSplitLookedUp, 400, func(info compute.Info) bool { return software(info) && info.Subgroup == 4 }}, // SwiftShader
+		{"looked_up", convTiledSplitLookedUp, 300, func(info compute.Info) bool { return software(info) && info.Subgroup == 4 }}, // SwiftShader
 		{"tiled", convTiledSplit, maxProducts, nil},
 	} {
 		convSplit.Prefer(compute.Variant{Name: v.name, Suits: v.suits, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
@@ -249,8 +249,11 @@ func weightTiles(p convParams, invocations, most uint32) (weightTiledParams, boo
 	if taps > maxWeights || p.R*t.Quads > maxMet {
 		return t, false
 	}
-	if p.little() {
+	switch work := p.products(); {
+	case work < little:
 		most = 200
+	case work >= 24<<20:
+		most = maxProducts
 	}
 	t.Channels = max(1, min(outer, 8, most/(4*taps)))
 	if t.Channels > 4 && 2*taps > maxWeights {

@@ -22,7 +22,8 @@ func init() {
 			return p.products() >= 1<<26
 		}},
 		{"subgroup8", "matmul_subgroup.forward", func(matmulParams) bool { return true }},
-		{"subgroup4", "matmul_subgroup.forward,block=4,looked_up=1", func(matmulParams) bool { return true }},
+		{"subgroup4", "matmul_subgroup.forward,block=4,looked_up=1", func(p matmulParams) bool { return p.products() >= 1<<23 }},
+		{"subgroup4x8", "matmul_subgroup.forward,rows=8,block=4,looked_up=1", func(matmulParams) bool { return true }},
 	} {
 		k := compute.NewKernel(s.kernel, matmulSubgroupDefine, compute.DotOf(func(p matmulParams) int { return int(p.K1 - p.K0) }))
 		matmulForward.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {

@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/pumice-ml/pumice/compute"
+import (
+	"slices"
+
+	"github.com/pumice-ml/pumice/compute"
+)
 
 // The kernels of windows of 2 x 2 without padding, whose rows are whole quads: they
 // load four elements at once, and find what an element belongs to without loops.
@@ -23,6 +27,7 @@ func init() {
 		}
 		return ok
 	}})
+	maxPool2DPairsBackward.Overwrite("gate", "dx", maxPool2DPairsBackwardOver)
 }
 
 type maxPool2DPairsParams struct{ Planes, H, W, Gated uint32 }
@@ -38,4 +43,10 @@ var maxPool2DPairsForward = compute.NewKernel("max_pool2d_pairs.forward", func(p
 
 var maxPool2DPairsBackward = compute.NewKernel("max_pool2d_pairs.backward", func(p maxPool2DPairsParams, b [][]float64) {
 	maxPool2DBackwardDefine(p.whole(), b)
+}, compute.Reduce(1))
+
+var maxPool2DPairsBackwardOver = compute.NewKernel("max_pool2d_pairs.backward_over", func(p maxPool2DPairsParams, b [][]float64) {
+	gate := slices.Clone(b[2])
+	clear(b[2])
+	maxPool2DBackwardDefine(p.whole(), [][]float64{b[0], b[1], gate, b[2]})
 }, compute.Reduce(1))

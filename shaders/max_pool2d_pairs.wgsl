@@ -76,3 +76,22 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     dx[to] = a;
     dx[below] = b;
 }
+
+// backward_over writes dx over the gate, which dx holds before.
+// invocations: planes*(h/2)*(w/4)
+@compute @workgroup_size(block)
+fn backward_over(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.planes * (params.h / 2u) * (params.w / 4u) { return; }
+    let to = upper(i);
+    let below = to + params.w / 4u;
+    let k = corner(i);
+    var a = share(i, k);
+    var b = share(i, k + params.w);
+    if params.gated != 0u {
+        a = select(vec4<f32>(), a, dx[to] > vec4<f32>());
+        b = select(vec4<f32>(), b, dx[below] > vec4<f32>());
+    }
+    dx[to] = a;
+    dx[below] = b;
+}
