@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -67,4 +69,36 @@ func TestPoolShapes(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
+}
+
+// TestPoolOverwrites judges a pooling layer's gradient that takes the place of what it
+// was the gate of: of the ReLU before, which nobody reads afterwards.
+func TestPoolOverwrites(t *testing.T) {
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	conv := NewConv2D(1, 3, 3)
+	conv.Padding = 1
+	model := Sequential{conv, ReLU{}, MaxPool2D{Size: 2}}
+	Initialize(model, 4)
+	tape := compute.NewTape(dev)
+	x := tape.Input("x", compute.F32, 2, 1, 6, 8)
+	y := model.Forward(tape, x)
+	dy := tape.Input("dy", compute.F32, y.Shape()...)
+	tape.SetGrad(y, dy)
+	tape.BackwardFromGrads()
+	tape.Keep(y)
+	tape.Keep(tape.Grad(tape.Param(conv.Weight)))
+	if !slices.ContainsFunc(tape.Lowered(), func(d compute.Dispatch) bool { return d.Kernel == maxPool2DPairsBackwardOver }) {
+		t.Error("nothing is overwritten")
+	}
+	found, err := tape.Verify(context.Background(), func(p *compute.Program) error {
+		values := make([]float32, x.Len()+dy.Len())
+		for i := range values {
+			values[i] = 2*float32(compute.Uniform(compute.RandomBits(8, 0, 0, uint32(i))[0])) - 1
+		}
+		return errors.Join(p.Write(x, values[:x.Len()]), p.Write(dy, values[x.Len():]))
+	})
+	devicetest.Check(t, found, err)
+	dev.Forget(conv.Weight)
+	dev.Forget(conv.Bias)
 }
