@@ -90,10 +90,10 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 		}
 		code := blankComments(p.Text)
 		for k, b := range p.Entry.Bindings {
-			names[b.Name] = fmt.Sprintf("b%d", p.Bindings[k])
+			names[b.Name] = fmt.Sprintf("joined_%d", p.Bindings[k])
 			code = regexp.MustCompile(`@group\(0\)\s*@binding\(\d+\)\s*var<[^>]*>\s+`+b.Name+`\s*:[^;]*;`).ReplaceAllString(code, "")
 			if !declared[p.Bindings[k]] {
-				fmt.Fprintf(&out, "@group(0) @binding(%d) var<storage, %s> b%d: %s;\n", p.Bindings[k], b.Access, p.Bindings[k], b.Type)
+				fmt.Fprintf(&out, "@group(0) @binding(%d) var<storage, %s> joined_%d: %s;\n", p.Bindings[k], b.Access, p.Bindings[k], b.Type)
 			}
 			declared[p.Bindings[k]] = true
 		}
