@@ -28,7 +28,7 @@ func init() {
 		k := compute.NewKernel(s.kernel, matmulSubgroupDefine, compute.DotOf(func(p matmulParams) int { return int(p.K1 - p.K0) }))
 		matmulForward.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
 			p := params.(matmulParams)
-			if t.Variant == "" && !s.suits(p) {
+			if t.Variant == "" && !s.suits(p) || t.Variant != "" && int(p.M) <= k.Const("rows")/2 {
 				return false
 			}
 			k.Run(p, x[0], x[1], x[3], x[4])

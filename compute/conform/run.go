@@ -189,10 +189,20 @@ func variants(dev *compute.Device, c Case) (names []string) {
 			}
 		}
 	}
-	if names != nil {
-		names = append(names, plain)
+	if names == nil {
+		return nil
 	}
-	return names
+	// A variant that the device, or the case, has no kernels for would be plain again.
+	kernels := func(variant string) (list []string) {
+		r.Variant = variant
+		for _, d := range r.Lowered() {
+			list = append(list, d.Kernel.Name())
+		}
+		return list
+	}
+	same := kernels(plain)
+	names = slices.DeleteFunc(names, func(v string) bool { return slices.Equal(kernels(v), same) })
+	return append(names, plain)
 }
 
 func matches(pattern, name string) bool {
