@@ -21,7 +21,8 @@
 // There an array that is another one of the file, read in another way, says so: a4=a.
 //
 // An entry point that calls subgroup functions is for devices whose subgroups have as
-// many invocations as its workgroup.
+// many invocations as its workgroup, and is valid once Params is baked in: arguments of
+// subgroup functions are constants.
 //
 // A single invocations or workgroups expression is a one-dimensional grid: where
 // it exceeds the workgroups that one dimension allows it is folded into y, and

@@ -366,7 +366,7 @@ func TestInfoAndInspect(t *testing.T) {
 	if out := must(t, "info"); !strings.Contains(out, "adapter 0") || !strings.Contains(out, "reference") {
 		t.Errorf("info prints %q", out)
 	}
-	for device, conv := range map[string]string{"auto": "conv2d_", "reference": "conv2d.forward"} {
+	for device, conv := range map[string]string{"auto": "conv2d_subgroup.forward", "reference": "conv2d.forward"} {
 		out := must(t, "inspect", "--device", device, "--batch", "8")
 		for _, want := range []string{"batch.load", conv, "metrics.tally", "rate.linear", "adam.step", "clock.tick", "total of", "memory of the program"} {
 			if !strings.Contains(out, want) {

@@ -1,0 +1,109 @@
+package compute
+
+import (
+	"context"
+	"time"
+
+	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+)
+
+const (
+	// longSubmission is the most measured work of one submission: Windows resets
+	// a GPU that is busy for 2 s, macOS kills long command buffers.
+	longSubmission = 100 * time.Millisecond
+	// inFlight is the most measured work that waits on the device.
+	inFlight = 250 * time.Millisecond
+)
+
+// gpuRunner replays a plan. The first two runs submit one dispatch at a time
+// and measure each (the first includes the driver's compilation); from then on
+// the plan goes out in as few submissions as its measured time allows.
+type gpuRunner struct {
+	eng      *gpu
+	plan     *webgpu.Plan
+	index    []int // command of each dispatch; the next one's where it has none
+	groups   []*webgpu.BindGroup
+	uniforms []*webgpu.Buffer
+	cost     []time.Duration
+	measured int
+	cuts     []cut
+}
+
+type cut struct {
+	last int
+	cost time.Duration
+}
+
+func (r *gpuRunner) run(ctx context.Context) error {
+	if r.measured < 2 {
+		return r.measure(ctx)
+	}
+	first := 0
+	for _, c := range r.cuts {
+		if time.Duration(r.eng.flying.Add(int64(c.cost))) > inFlight {
+			if err := r.eng.wait(context.Background()); err != nil {
+				return err
+			}
+		}
+		if err := r.eng.submit(r.plan, first, c.last); err != nil {
+			return err
+		}
+		first = c.last
+	}
+	return nil
+}
+
+func (r *gpuRunner) measure(ctx context.Context) error {
+	if err := r.eng.wait(context.Background()); err != nil {
+		return err
+	}
+	for i := range r.cost {
+		start := time.Now()
+		if err := r.submitAndWait(i, i+1); err != nil {
+			return err
+		}
+		if t := time.Since(start); r.measured == 0 || t < r.cost[i] {
+			r.cost[i] = t
+		}
+	}
+	r.measured++
+	r.cuts = split(r.cost)
+	return nil
+}
+
+// split puts as many dispatches, of the given times, in a submission as take no
+// longer than longSubmission together.
+func split(cost []time.Duration) (cuts []cut) {
+	for i, t := range cost {
+		if n := len(cuts); n == 0 || cuts[n-1].cost+t > longSubmission {
+			cuts = append(cuts, cut{})
+		}
+		c := &cuts[len(cuts)-1]
+		c.last = i + 1
+		c.cost += t
+	}
+	return cuts
+}
+
+func (r *gpuRunner) submitAndWait(first, last int) error {
+	if err := r.eng.submit(r.plan, first, last); err != nil {
+		return err
+	}
+	return r.eng.wait(context.Background())
+}
+
+func (r *gpuRunner) step(i int) error {
+	return r.submitAndWait(r.index[i], r.index[i+1])
+}
+
+func (r *gpuRunner) release() {
+	if r.plan != nil {
+		r.plan.Release()
+	}
+	for _, g := range r.groups {
+		g.Release()
+	}
+	for _, b := range r.uniforms {
+		b.Release()
+	}
+}
