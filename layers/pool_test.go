@@ -102,3 +102,24 @@ func TestPoolOverwrites(t *testing.T) {
 	dev.Forget(conv.Weight)
 	dev.Forget(conv.Bias)
 }
+
+// TestPoolKeeps wants nothing overwritten that is read afterwards.
+func TestPoolKeeps(t *testing.T) {
+	dev := devicetest.Open(t)
+	for _, again := range []bool{false, true} {
+		conv := NewConv2D(1, 3, 3)
+		tape := compute.NewTape(dev)
+		h := Sequential{conv, ReLU{}}.Forward(tape, tape.Input("x", compute.F32, 2, 1, 6, 10))
+		y := MaxPool2D{Size: 2}.Forward(tape, h)
+		tape.SetGrad(y, tape.Input("dy", compute.F32, y.Shape()...))
+		tape.BackwardFromGrads()
+		tape.Keep(tape.Grad(tape.Param(conv.Weight)))
+		if again {
+			tape.Keep(Tanh{}.Forward(tape, h))
+		}
+		over := slices.ContainsFunc(tape.Lowered(), func(d compute.Dispatch) bool { return d.Kernel == maxPool2DPairsBackwardOver })
+		if over == again {
+			t.Errorf("what is read again: %v, overwritten: %v", again, over)
+		}
+	}
+}
