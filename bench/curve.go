@@ -31,10 +31,14 @@ var lines = []struct {
 	{color.RGBA{0, 114, 178, 255}, draw.CircleGlyph{}},
 	{color.RGBA{230, 159, 0, 255}, draw.PyramidGlyph{}},
 	{color.RGBA{0, 158, 115, 255}, draw.BoxGlyph{}},
+	{color.RGBA{204, 121, 167, 255}, draw.CrossGlyph{}},
+	{color.RGBA{86, 180, 233, 255}, draw.RingGlyph{}},
+	{color.RGBA{213, 94, 0, 255}, draw.TriangleGlyph{}},
+	{color.RGBA{0, 0, 0, 255}, draw.SquareGlyph{}},
 }
 
 // WriteCurve draws time against the size of square matrices, a line for each
-// system, as a PNG with logarithmic axes. There must be three systems at most.
+// system, as a PNG with logarithmic axes. There must be seven systems at most.
 func WriteCurve(w io.Writer, title string, points []Point) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "rows and columns of the square matrices", "time of one product in ms"

@@ -46,14 +46,14 @@ type options struct {
 func command(out io.Writer) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
-		Use:   "compare --peer tfjs|ort|torch|gonum",
+		Use:   "compare --peer tfjs|ort|torch|gonum|gomlx",
 		Short: "Measure another system and Pumice in turn, and check that they agree",
 		Args:  cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	cmd.SetOut(out)
 	f := cmd.Flags()
-	f.StringVar(&o.peer, "peer", "", "tfjs, ort, torch or gonum")
+	f.StringVar(&o.peer, "peer", "", "tfjs, ort, torch, gonum or gomlx")
 	f.StringVar(&o.device, "device", "", "part of the name of Pumice's adapter; the best one if empty")
 	f.StringVar(&o.rows, "rows", "*/*", "patterns of the rows to measure, separated by commas, as step/*,conv-?/dw")
 	f.IntVar(&o.rounds, "rounds", 5, "processes of each system for each group of rows")
@@ -132,11 +132,13 @@ func (o *options) program() (words, rows []string, err error) {
 			return strings.HasSuffix(row, "/dx") || strings.HasSuffix(row, "/dw")
 		})
 		return script(o.node, "ort.mjs"), forward, nil
+	case "gomlx":
+		return append([]string{"go", "run", "-C", path.Join(o.peers, "gomlx"), "."}, strings.Fields(o.args)...), all, nil
 	case "gonum":
 		words, err = o.self("gonum")
 		return words, slices.Concat(bench.MatMulNames, bench.LinearNames), err
 	}
-	return nil, nil, fmt.Errorf("--peer %q, want tfjs, ort, torch or gonum", o.peer)
+	return nil, nil, fmt.Errorf("--peer %q, want tfjs, ort, torch, gonum or gomlx", o.peer)
 }
 
 // self is this program as a system.

@@ -47,8 +47,12 @@ func writeMarkdown(w io.Writer, r *bench.Report, skipped map[string]string) erro
 	}
 	last := r.Rows[len(r.Rows)-1]
 	fmt.Fprintf(&b, "\nControl, gonum's %s on the processors alone: %s ms, %s to %s.\n", control, bench.Short(last.Median), bench.Short(slices.Min(last.Samples)), bench.Short(slices.Max(last.Samples)))
+	reasons := map[string][]string{}
 	for _, row := range slices.Sorted(maps.Keys(skipped)) {
-		fmt.Fprintf(&b, "\nNot measured: %s, %s.\n", row, skipped[row])
+		reasons[skipped[row]] = append(reasons[skipped[row]], row)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		fmt.Fprintf(&b, "\nNot measured: %s: %s.\n", strings.Join(reasons[reason], ", "), reason)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,43 +258,5 @@ func benchMemory() *cobra.Command {
 			return nil
 		})
 	cmd.Flags().IntVar(&n, "numbers", 16<<20, "float32 numbers of each array")
-	return cmd
-}
-
-func benchCurve() *cobra.Command {
-	var o benchOptions
-	var list string
-	cmd := benchmark("curve", "Draw time against the size of matrices, of the adapter and of gonum, and write a CSV beside it", &o,
-		func(ctx context.Context, dev *compute.Device, r *bench.Report) error {
-			all, err := sizes("sizes", list)
-			if err != nil {
-				return err
-			}
-			if filepath.Ext(o.out) != ".png" {
-				return fmt.Errorf("--out %q, want a name that ends in .png", o.out)
-			}
-			var points []bench.Point
-			for _, n := range all {
-				rows, err := beside(ctx, dev, n, &o)
-				if err != nil {
-					return err
-				}
-				r.Rows = append(r.Rows, rows...)
-				points = append(points,
-					bench.Point{System: "Pumice on " + dev.Info().Name, Size: n, Milliseconds: rows[0].Median},
-					bench.Point{System: "gonum", Size: n, Milliseconds: rows[1].Median})
-			}
-			draw := func(w io.Writer) error { return bench.WriteCurve(w, "Matrix product, float32", points) }
-			if err := safetensors.WriteDurable(o.out, draw); err != nil {
-				return fmt.Errorf("--out: %w", err)
-			}
-			list := func(w io.Writer) error { return bench.WriteCSV(w, points) }
-			if err := safetensors.WriteDurable(strings.TrimSuffix(o.out, ".png")+".csv", list); err != nil {
-				return fmt.Errorf("--out: %w", err)
-			}
-			return nil
-		})
-	cmd.Flags().StringVar(&o.out, "out", "matmul.png", "the PNG; the CSV has the same name")
-	cmd.Flags().StringVar(&list, "sizes", "64,128,256,512,1024", "rows and columns")
 	return cmd
 }

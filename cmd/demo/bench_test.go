@@ -9,11 +9,17 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/bench"
+	"github.com/pumice-ml/pumice/compute"
 )
 
 func TestBench(t *testing.T) {
 	dir := t.TempDir()
 	curve := filepath.Join(dir, "curve.png")
+	adapters, err := compute.Adapters(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	systems := len(adapters) + 2 // the reference device and gonum
 	for _, c := range []struct {
 		args    string
 		rows    int
@@ -23,7 +29,8 @@ func TestBench(t *testing.T) {
 		{"step --model mlp --batch 4", 9, true},
 		{"dispatch --count 3", 5, false},
 		{"memory --numbers 1000", 4, false},
-		{"curve --sizes 4,8 --out " + curve, 4, false},
+		{"curve --sizes 4,8 --out " + curve, 2 * systems, false},
+		{"curve --sizes 4 --device reference --out " + filepath.Join(dir, "reference.png"), 2, false},
 		{"conv", 15, false},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -52,7 +59,7 @@ func TestBench(t *testing.T) {
 	if _, err := png.DecodeConfig(f); err != nil {
 		t.Error(err)
 	}
-	if csv, err := os.ReadFile(filepath.Join(dir, "curve.csv")); err != nil || strings.Count(string(csv), "\n") != 5 {
+	if csv, err := os.ReadFile(filepath.Join(dir, "curve.csv")); err != nil || strings.Count(string(csv), "\n") != 1+2*systems {
 		t.Errorf("curve.csv: %v, %q", err, csv)
 	}
 }
