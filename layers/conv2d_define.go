@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/pumice-ml/pumice/compute"
 )
@@ -126,25 +127,30 @@ func (p *convParams) parts(x, dy, part []float64, splits [][]spot) {
 		spots := splits[which]
 		columns := max(len(spots), 1) // zeros where there is none
 		m, d := make([]float64, taps*columns), make([]float64, outer*columns)
+		top, left := make([]int, len(spots)), make([]int, len(spots)) // where the first tap falls
+		for i, at := range spots {
+			top[i], left[i] = at.y*int(p.StrideH)-int(p.PadH), at.x*int(p.StrideW)-int(p.PadW)
+		}
 		db := part[which*p.length()+int(p.K)*taps:][:p.Biased*p.K]
 		clear(db)
 		for g := range int(p.Groups) {
 			for k := range outer {
+				to := d[k*columns:][:len(spots)]
 				for i, at := range spots {
-					d[k*columns+i] = dy[(at.image*int(p.K)+g*outer+k)*out+at.y*int(p.OW)+at.x]
-					if p.Biased != 0 {
-						db[g*outer+k] += d[k*columns+i]
-					}
+					to[i] = dy[(at.image*int(p.K)+g*outer+k)*out+at.y*int(p.OW)+at.x]
+				}
+				if p.Biased != 0 {
+					db[g*outer+k] = floats.Sum(to)
 				}
 			}
 			for tap := range taps {
 				c, r, s := tap/int(p.R*p.S), tap/int(p.S)%int(p.R), tap%int(p.S)
+				to := m[tap*columns:][:len(spots)]
 				for i, at := range spots {
-					iy := at.y*int(p.StrideH) - int(p.PadH) + r*int(p.DilationH)
-					ix := at.x*int(p.StrideW) - int(p.PadW) + s*int(p.DilationW)
-					m[tap*columns+i] = 0
+					iy, ix := top[i]+r*int(p.DilationH), left[i]+s*int(p.DilationW)
+					to[i] = 0
 					if iy >= 0 && iy < int(p.H) && ix >= 0 && ix < int(p.W) {
-						m[tap*columns+i] = x[((at.image*int(p.C)+g*inner+c)*int(p.H)+iy)*int(p.W)+ix]
+						to[i] = x[((at.image*int(p.C)+g*inner+c)*int(p.H)+iy)*int(p.W)+ix]
 					}
 				}
 			}
