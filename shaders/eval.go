@@ -5,18 +5,14 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"regexp"
 	"strconv"
 )
-
-// literal matches WGSL integer literals with their suffix.
-var literal = regexp.MustCompile(`\b(\d+)[ui]\b`)
 
 // Eval evaluates an integer expression: literals (4, 4u), names, + - * / %, and
 // parentheses as in WGSL, ceil(a/b) for division rounded up, min(a, b) and
 // max(a, b), and comparisons, && and ||, which are 1 or 0. An unknown name, a division by zero or anything else is an error.
 func Eval(expr string, lookup func(name string) (int, bool)) (int, error) {
-	tree, err := parser.ParseExpr(literal.ReplaceAllString(expr, "$1"))
+	tree, err := parser.ParseExpr(unsuffixed(expr))
 	if err != nil {
 		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
 	}
@@ -25,6 +21,23 @@ func Eval(expr string, lookup func(name string) (int, bool)) (int, error) {
 		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
 	}
 	return v, nil
+}
+
+// unsuffixed is expr without the suffix of WGSL's integer literals.
+func unsuffixed(expr string) string {
+	out := make([]byte, 0, len(expr))
+	number := false // c continues a literal
+	for i := range len(expr) {
+		c := expr[i]
+		digit := '0' <= c && c <= '9'
+		if number && (c == 'u' || c == 'i') && (i+1 == len(expr) || !word(expr[i+1])) {
+			number = false
+			continue
+		}
+		number = digit && (number || i == 0 || !word(expr[i-1]))
+		out = append(out, c)
+	}
+	return string(out)
 }
 
 func eval(e ast.Expr, lookup func(string) (int, bool)) (int, error) {

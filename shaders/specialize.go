@@ -77,7 +77,7 @@ func (s *Shader) Specialize(entry string, consts map[string]string, params []str
 	if params != nil {
 		text = decide(text, func(name string) bool { return s.fixed(name) }, lookup)
 	}
-	return text, nil
+	return flatten(text), nil
 }
 
 // fixed reports whether a name means a constant of the module wherever it stands.
@@ -166,7 +166,7 @@ func chain(rest string) int {
 var loopPattern = regexp.MustCompile(`^\s*for \(var (\w+) = 0u; (\w+) < ([^;]+); (\w+)(?:\+\+| \+= 1u)\) \{`)
 
 // unroll expands the loops under "// unroll" lines, the last first, and so the
-// innermost first. A body keeps its braces, so its locals stay its own.
+// innermost first. A body keeps its braces, which flatten takes off.
 func unroll(text string, lookup func(string) (int, bool)) (string, error) {
 	folded := map[string]string{}
 	for from := len(text); ; {
