@@ -21,7 +21,7 @@ import (
 var page []byte
 
 // limit is how long one package may take.
-const limit = 8 * time.Minute
+const limit = 15 * time.Minute
 
 func TestInBrowser(t *testing.T) {
 	chromium := os.Getenv("PUMICE_CHROMIUM")
