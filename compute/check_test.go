@@ -53,6 +53,8 @@ var (
 	doubledHalf   = double("double_half", "select(x[id.x] + x[id.x], 0.0, id.x == 66u)")
 	doubledNot    = double("double_not", "x[id.x] + nothing")
 	alone         = double("double_alone", "select(x[id.x] + x[id.x], 0.0, id.x == 66u)")
+	nested        = double("double_nested", "2.0 * x[id.x]")
+	nestedWrong   = double("double_nested_wrong", "2.0 * x[id.x]")
 )
 
 func init() {
@@ -61,6 +63,8 @@ func init() {
 	doubled.Prefer(compute.Variant{Name: "never", Suits: func(compute.Info) bool { return false }, Record: as(doubledHalf).Record})
 	doubled.Prefer(compute.Variant{Name: "cannot", Record: func(*compute.Tape, any, []*compute.Tensor) bool { return false }})
 	doubled.Prefer(as(doubledByAdd))
+	nested.Prefer(as(doubled))
+	nestedWrong.Prefer(as(alone))
 }
 
 // cache makes the user's cache folder an empty one, and gives a device of its own.
@@ -139,6 +143,36 @@ func TestVariantRefused(t *testing.T) {
 	}
 	if names, err := steps(t, dev, doubled, compute.Check); err == nil && names[0] != "double_nearly.forward" {
 		t.Errorf("without check: %v, %v", names, err)
+	}
+}
+
+// TestVariantOfVariant wants the dispatches of a variant to be chosen too, even where
+// the variant is asked for by name, and a variant whose dispatch cannot do without a
+// wrong kernel refused.
+func TestVariantOfVariant(t *testing.T) {
+	dev, _ := cache(t)
+	for k, want := range map[*compute.Kernel]string{nested: "double_by_add.forward", nestedWrong: "double_nested_wrong.forward"} {
+		for range 2 {
+			if names, err := steps(t, dev, k); err != nil || !slices.Equal(names, []string{want}) {
+				t.Errorf("%s: the program is %v, %v, want %s", k.Name(), names, err, want)
+			}
+		}
+		if names, err := steps(t, dev, k, compute.Choose); err != nil || !slices.Equal(names, []string{k.Name()}) {
+			t.Errorf("%s: without choice: %v, %v", k.Name(), names, err)
+		}
+	}
+	if r := dev.Refused(); !slices.ContainsFunc(r, func(r compute.Refusal) bool {
+		return r.Variant == "double_alone.forward" && r.Kernel == "double_alone.forward"
+	}) || len(r) != 3 {
+		t.Errorf("refused: %+v", r)
+	}
+	tape := compute.NewTape(dev)
+	tape.Variant = "double.forward"
+	x, y := tape.Input("x", compute.F32, 5), tape.New(5)
+	nested.Run(doubleParams{5}, x, y)
+	tape.Keep(y)
+	if list := tape.Lowered(); list[0].Kernel != doubledNearly || tape.Variant != "double.forward" {
+		t.Errorf("by name: %s, then variant %q", list[0].Kernel.Name(), tape.Variant)
 	}
 }
 

@@ -35,53 +35,67 @@ func (k *Kernel) Variants() []string {
 // plain is the name of no variant: each kernel is taken itself.
 const plain = "plain"
 
-// choices are the lists that could stand for a dispatch, the preferred first, with
-// the dispatch itself at the end.
+// choices are the ways to do a dispatch: by its kernel's variants, the preferred first,
+// and then by itself.
 type choices struct {
-	names []string
-	lists [][]Dispatch
+	itself   Dispatch
+	variants []recorded
+}
+
+// recorded is a variant by name, and the choices for each dispatch that it records.
+type recorded struct {
+	name  string
+	parts []choices
 }
 
 // variants records the variants of d. Only the one of a name is recorded where name
-// is not empty, whether it suits the device or not.
-func (t *Tape) variants(d Dispatch, name string) (c choices) {
+// is not empty, whether it suits the device or not; for the dispatches that it records
+// in turn the device has the choice.
+func (t *Tape) variants(d Dispatch, name string) choices {
+	c := choices{itself: d}
 	for _, v := range d.Kernel.variants {
 		if name != "" && v.Name != name || name == "" && v.Suits != nil && !v.Suits(t.dev.info) {
 			continue
 		}
-		recorded := t.list
-		t.list = nil
-		var ok bool
-		t.in(d.scope, func() { ok = v.Record(t, d.Params, d.Tensors) })
-		ok = ok && !slices.ContainsFunc(t.list, func(d Dispatch) bool { return !d.Kernel.RunsOn(t.dev) })
-		if ok {
-			c.names, c.lists = append(c.names, v.Name), append(c.lists, t.list)
+		if list, ok := t.record(v, d); ok {
+			variant := t.Variant
+			t.Variant = ""
+			c.variants = append(c.variants, recorded{v.Name, t.choices(list, "")})
+			t.Variant = variant
 		}
-		t.list = recorded
 	}
-	c.names, c.lists = append(c.names, ""), append(c.lists, []Dispatch{d})
 	return c
+}
+
+// record returns what a variant does for d, and whether it can, on the tape's device.
+func (t *Tape) record(v Variant, d Dispatch) (list []Dispatch, ok bool) {
+	defer func(before []Dispatch) { t.list = before }(t.list)
+	t.list = nil
+	t.in(d.scope, func() { ok = v.Record(t, d.Params, d.Tensors) })
+	return t.list, ok && !slices.ContainsFunc(t.list, func(d Dispatch) bool { return !d.Kernel.RunsOn(t.dev) })
+}
+
+// choices are those for each dispatch of a list.
+func (t *Tape) choices(list []Dispatch, name string) (all []choices) {
+	for _, d := range list {
+		all = append(all, t.variants(d, name))
+	}
+	return all
 }
 
 // choose puts variants in the place of dispatches. With check it tests the kernels
 // that it takes, falls back where one fails, and returns an error that wraps
 // ErrWrongNumbers where none is left.
 func (t *Tape) choose(list []Dispatch, name string, check bool) ([]Dispatch, error) {
-	all := make([]choices, len(list))
-	for i, d := range list {
-		all[i] = t.variants(d, name)
-	}
-	return settle(t.dev, all, check)
+	return settle(t.dev, t.choices(list, name), check)
 }
 
 // settle takes the first of each choices whose kernels the device may use.
 func settle(dev *Device, all []choices, check bool) ([]Dispatch, error) {
 	for check {
 		var use []*Kernel
-		for _, c := range all {
-			for _, d := range c.lists[0] {
-				use = append(use, d.Kernel)
-			}
+		for _, d := range taken(all) {
+			use = append(use, d.Kernel)
 		}
 		wrong, err := dev.Check(use...)
 		if err != nil {
@@ -89,38 +103,55 @@ func settle(dev *Device, all []choices, check bool) ([]Dispatch, error) {
 		}
 		changed := false
 		for i := range all {
-			c := &all[i]
-			k, reason := refused(c.lists[0], wrong)
-			if k == nil {
-				continue
+			k, fell := all[i].fall(dev, wrong)
+			if k != nil {
+				return nil, fmt.Errorf("compute: kernel %s on %s: %s: %w", k.name, dev.info.Name, wrong[k], ErrWrongNumbers)
 			}
-			if len(c.lists) == 1 {
-				return nil, fmt.Errorf("compute: kernel %s on %s: %s: %w", k.name, dev.info.Name, reason, ErrWrongNumbers)
-			}
-			if dev.refuse(Refusal{Kernel: k.name, Variant: c.names[0], Reason: reason}) {
-				slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", k.name, "variant", c.names[0], "adapter", dev.info.Name, "reason", reason)
-			}
-			c.names, c.lists, changed = c.names[1:], c.lists[1:], true
+			changed = changed || fell
 		}
 		if !changed {
 			break
 		}
 	}
-	var out []Dispatch
-	for _, c := range all {
-		out = append(out, c.lists[0]...)
-	}
-	return out, nil
+	return taken(all), nil
 }
 
-// refused is the first kernel of list that is wrong, and the reason.
-func refused(list []Dispatch, wrong map[*Kernel]string) (*Kernel, string) {
-	for _, d := range list {
-		if reason, ok := wrong[d.Kernel]; ok {
-			return d.Kernel, reason
+// taken is the list of what is preferred.
+func taken(all []choices) (list []Dispatch) {
+	for _, c := range all {
+		if len(c.variants) > 0 {
+			list = append(list, taken(c.variants[0].parts)...)
+		} else {
+			list = append(list, c.itself)
 		}
 	}
-	return nil, ""
+	return list
+}
+
+// fall leaves out the preferred variant where one of its dispatches cannot do without
+// a kernel that is wrong, and reports whether it, or one of them, fell. Where c has no
+// variant and its own kernel is wrong, it returns that.
+func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell bool) {
+	if len(c.variants) == 0 {
+		if _, ok := wrong[c.itself.Kernel]; ok {
+			return c.itself.Kernel, false
+		}
+		return nil, false
+	}
+	first := c.variants[0]
+	for i := range first.parts {
+		k, below := first.parts[i].fall(dev, wrong)
+		fell = fell || below
+		if k == nil {
+			continue
+		}
+		if dev.refuse(Refusal{Kernel: k.name, Variant: first.name, Reason: wrong[k]}) {
+			slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", k.name, "variant", first.name, "adapter", dev.info.Name, "reason", wrong[k])
+		}
+		c.variants = c.variants[1:]
+		return nil, true
+	}
+	return nil, fell
 }
 
 // Lowered lists what the tape compiles to, without the named passes and before
