@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkConv2D reports GFLOP/s, padding taps counted, of the layers of a
-// small network for digits (a, b) and of two common sizes (c, d).
+// small network for digits (a, b), of two common sizes (c, d), and of one tap (e, f).
 func BenchmarkConv2D(b *testing.B) {
 	reference := compute.Reference()
 	defer reference.Close()
@@ -19,7 +19,7 @@ func BenchmarkConv2D(b *testing.B) {
 		name                          string
 		n, in, size, out, kernel, pad int
 	}{
-		{"a", 64, 1, 28, 8, 5, 0}, {"b", 64, 8, 12, 16, 5, 0}, {"c", 32, 16, 14, 32, 3, 1}, {"d", 8, 32, 28, 64, 3, 1},
+		{"a", 64, 1, 28, 8, 5, 0}, {"b", 64, 8, 12, 16, 5, 0}, {"c", 32, 16, 14, 32, 3, 1}, {"d", 8, 32, 28, 64, 3, 1}, {"e", 8, 64, 28, 64, 1, 0}, {"f", 8, 256, 14, 64, 1, 0},
 	} {
 		for _, dev := range []*compute.Device{devicetest.Open(b), reference} {
 			variants := []string{"reference"}
