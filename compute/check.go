@@ -53,6 +53,7 @@ type checks struct {
 	sync.Mutex
 	passed  map[string]bool    // by Kernel.hash
 	wrong   map[*Kernel]string // with the reason
+	proved  map[string]string  // variants that were tested: why not, or ""
 	refused []Refusal
 	loaded  bool
 }
@@ -114,10 +115,8 @@ func (d *Device) test(kernels []*Kernel) (map[*Kernel]string, error) {
 			wrong[j.Kernel] = w.String()
 		}
 	}, Prune, Choose)
-	for _, not := range []error{ErrClosed, ErrDeviceLost, ErrOutOfMemory} { // the kernel's fault
-		if errors.Is(err, not) {
-			return nil, fmt.Errorf("compute: test of kernels: %w", err)
-		}
+	if deviceFault(err) {
+		return nil, fmt.Errorf("compute: test of kernels: %w", err)
 	}
 	if err != nil && len(kernels) == 1 {
 		return map[*Kernel]string{kernels[0]: err.Error()}, nil
@@ -136,6 +135,36 @@ func (d *Device) test(kernels []*Kernel) (map[*Kernel]string, error) {
 		wrong[kernels[0]] = differences[0].String()
 	}
 	return wrong, nil
+}
+
+// deviceFault reports whether an error is not the fault of the kernel that was run.
+func deviceFault(err error) bool {
+	return slices.ContainsFunc([]error{ErrClosed, ErrDeviceLost, ErrOutOfMemory}, func(fault error) bool { return errors.Is(err, fault) })
+}
+
+// prove runs the test of a variant of k, unless the device has run it before, and
+// returns why the variant must not be used, or "". The error is that of a device that
+// cannot test.
+func (d *Device) prove(k *Kernel, v Variant) (reason string, err error) {
+	name := k.hash() + " " + v.Name
+	d.checks.Lock()
+	reason, known := d.checks.proved[name]
+	d.checks.Unlock()
+	if known {
+		return reason, nil
+	}
+	if err := v.Prove(d); deviceFault(err) {
+		return "", fmt.Errorf("compute: test of variant %s of %s: %w", v.Name, k.name, err)
+	} else if err != nil {
+		reason = err.Error()
+	}
+	d.checks.Lock()
+	defer d.checks.Unlock()
+	if d.checks.proved == nil {
+		d.checks.proved = map[string]string{}
+	}
+	d.checks.proved[name] = reason
+	return reason, nil
 }
 
 // Testable is nil where the kernel's shader says what its test needs: the shapes of

@@ -146,6 +146,44 @@ func TestVariantRefused(t *testing.T) {
 	}
 }
 
+// TestVariantProved wants the test of a variant to be run once on a device, and to
+// decide; and the error of a device that cannot test to be the program's.
+func TestVariantProved(t *testing.T) {
+	dev, _ := cache(t)
+	for want, test := range map[string]error{"double_by_add.forward": nil, "double_proved.forward": errors.New("off by one"), "": compute.ErrOutOfMemory} {
+		tests := 0
+		v := as(doubledByAdd)
+		v.Name = "proof " + want
+		v.Prove = func(d *compute.Device) error {
+			if tests++; d != dev {
+				t.Errorf("tested on %v", d)
+			}
+			return test
+		}
+		k := double("double_proved", "2.0 * x[id.x]")
+		k.Prefer(v)
+		for range 2 {
+			names, err := steps(t, dev, k)
+			if want == "" {
+				if !errors.Is(err, compute.ErrOutOfMemory) {
+					t.Errorf("%v", err)
+				}
+			} else if err != nil || !slices.Equal(names, []string{want}) {
+				t.Errorf("the program is %v, %v, want %s", names, err, want)
+			}
+		}
+		if want != "" && tests != 1 {
+			t.Errorf("%s: tested %d times", want, tests)
+		}
+		if names, err := steps(t, dev, k, compute.Check); err != nil || names[0] != "double_by_add.forward" {
+			t.Errorf("without check: %v, %v", names, err)
+		}
+	}
+	if r := dev.Refused(); len(r) != 1 || r[0] != (compute.Refusal{Kernel: "double_proved.forward", Variant: "proof double_proved.forward", Reason: "off by one"}) {
+		t.Errorf("refused: %+v", r)
+	}
+}
+
 // TestVariantOfVariant wants the dispatches of a variant to be chosen too, even where
 // the variant is asked for by name, and a variant whose dispatch cannot do without a
 // wrong kernel refused.

@@ -15,6 +15,10 @@ type Variant struct {
 	// Record records, on t, runs that do what a run of the kernel with the params and
 	// tensors does, and reports whether it can; else it records nothing.
 	Record func(t *Tape, params any, tensors []*Tensor) bool
+	// Prove tests all of the variant on a device, once, before a program takes it there:
+	// where it is not enough that each of its kernels is right. An error is a reason to
+	// leave it out. It must not run what would take the variant. nil is no test.
+	Prove func(dev *Device) error
 }
 
 // Prefer adds a variant of k, which is preferred to those added later. A program takes
@@ -42,9 +46,9 @@ type choices struct {
 	variants []recorded
 }
 
-// recorded is a variant by name, and the choices for each dispatch that it records.
+// recorded is a variant with the choices for each dispatch that it records.
 type recorded struct {
-	name  string
+	Variant
 	parts []choices
 }
 
@@ -60,7 +64,7 @@ func (t *Tape) variants(d Dispatch, name string) choices {
 		if list, ok := t.record(v, d); ok {
 			variant := t.Variant
 			t.Variant = ""
-			c.variants = append(c.variants, recorded{v.Name, t.choices(list, "")})
+			c.variants = append(c.variants, recorded{v, t.choices(list, "")})
 			t.Variant = variant
 		}
 	}
@@ -103,7 +107,10 @@ func settle(dev *Device, all []choices, check bool) ([]Dispatch, error) {
 		}
 		changed := false
 		for i := range all {
-			k, fell := all[i].fall(dev, wrong)
+			k, fell, err := all[i].fall(dev, wrong)
+			if err != nil {
+				return nil, err
+			}
 			if k != nil {
 				return nil, fmt.Errorf("compute: kernel %s on %s: %s: %w", k.name, dev.info.Name, wrong[k], ErrWrongNumbers)
 			}
@@ -129,29 +136,41 @@ func taken(all []choices) (list []Dispatch) {
 }
 
 // fall leaves out the preferred variant where one of its dispatches cannot do without
-// a kernel that is wrong, and reports whether it, or one of them, fell. Where c has no
-// variant and its own kernel is wrong, it returns that.
-func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell bool) {
+// a kernel that is wrong, or where it fails its own test, and reports whether it, or one
+// of them, fell. Where c has no variant and its own kernel is wrong, it returns that.
+func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell bool, err error) {
 	if len(c.variants) == 0 {
 		if _, ok := wrong[c.itself.Kernel]; ok {
-			return c.itself.Kernel, false
+			return c.itself.Kernel, false, nil
 		}
-		return nil, false
+		return nil, false, nil
 	}
 	first := c.variants[0]
-	for i := range first.parts {
-		k, below := first.parts[i].fall(dev, wrong)
-		fell = fell || below
-		if k == nil {
-			continue
-		}
-		if dev.refuse(Refusal{Kernel: k.name, Variant: first.name, Reason: wrong[k]}) {
-			slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", k.name, "variant", first.name, "adapter", dev.info.Name, "reason", wrong[k])
+	drop := func(kernel, reason string) {
+		if dev.refuse(Refusal{Kernel: kernel, Variant: first.Name, Reason: reason}) {
+			slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", kernel, "variant", first.Name, "adapter", dev.info.Name, "reason", reason)
 		}
 		c.variants = c.variants[1:]
-		return nil, true
 	}
-	return nil, fell
+	for i := range first.parts {
+		k, below, err := first.parts[i].fall(dev, wrong)
+		if err != nil {
+			return nil, false, err
+		}
+		if fell = fell || below; k != nil {
+			drop(k.name, wrong[k])
+			return nil, true, nil
+		}
+	}
+	if fell || first.Prove == nil {
+		return nil, fell, nil
+	}
+	reason, err := dev.prove(c.itself.Kernel, first.Variant)
+	if err == nil && reason != "" {
+		drop(c.itself.Kernel.name, reason)
+		fell = true
+	}
+	return nil, fell, err
 }
 
 // Lowered lists what the tape compiles to, without the named passes and before
