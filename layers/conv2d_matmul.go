@@ -24,6 +24,9 @@ func init() {
 		}
 		return ok
 	}})
+	// Before the tiled kernels, which take every shape.
+	winograd4.prefer("winograd4", winograd4Suits)
+	winograd2.prefer("winograd2", hardware)
 }
 
 // pointwise reports whether each output depends on one pixel, and the images are no more
