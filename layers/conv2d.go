@@ -41,11 +41,7 @@ func NewConv2DGroups(in, out, height, width, groups int) *Conv2D {
 // 2*Padding - Dilation*(height-1) - 1)/Stride + 1. It panics where the channels
 // differ or the kernel does not fit into the padded image.
 func (l *Conv2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
-	w := l.Weight.Shape
-	groups := max(l.Groups, 1)
-	want(len(x.Shape()) == 4 && x.Dim(1) == w[1]*groups, "Conv2D", x, "(n, %d, h, w)", w[1]*groups)
-	p := convShape(x.Shape(), w, max(l.Stride, 1), l.Padding, max(l.Dilation, 1), groups)
-	want(l.Padding >= 0 && x.Dim(2) > 0 && x.Dim(3) > 0 && p.OH > 0 && p.OW > 0, "Conv2D", x, "an image that holds a kernel of %dx%d, padding %d, dilation %d", w[2], w[3], l.Padding, max(l.Dilation, 1))
+	p := l.params("Conv2D", x)
 	weight, bias := t.Param(l.Weight), t.Param(l.Weight)
 	if l.Bias != nil {
 		bias, p.Biased = t.Param(l.Bias), 1
@@ -61,6 +57,16 @@ func (l *Conv2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 		p.inputGradient(weight, t.Grad(y), t.Grad(x))
 	})
 	return y
+}
+
+// params are those of a convolution of x; where x does not fit, params panics for the layer.
+func (l *Conv2D) params(layer string, x *compute.Tensor) convParams {
+	w := l.Weight.Shape
+	groups := max(l.Groups, 1)
+	want(len(x.Shape()) == 4 && x.Dim(1) == w[1]*groups, layer, x, "(n, %d, h, w)", w[1]*groups)
+	p := convShape(x.Shape(), w, max(l.Stride, 1), l.Padding, max(l.Dilation, 1), groups)
+	want(l.Padding >= 0 && x.Dim(2) > 0 && x.Dim(3) > 0 && p.OH > 0 && p.OW > 0, layer, x, "an image that holds a kernel of %dx%d, padding %d, dilation %d", w[2], w[3], l.Padding, max(l.Dilation, 1))
+	return p
 }
 
 // Walk visits weight and bias.
