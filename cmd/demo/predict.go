@@ -21,6 +21,7 @@ func predictCommand() *cobra.Command {
 	var o choices
 	var checkpoint string
 	var index int
+	var d dtype
 	cmd := &cobra.Command{
 		Use:   "predict [IMAGE]",
 		Short: "Tell what an image shows, as probabilities",
@@ -37,7 +38,7 @@ a bright background is inverted, for the models learn bright strokes on black.`,
 				file = args[0]
 			}
 			o.given = cmd.Flags().Changed("data")
-			return o.predict(cmd.Context(), cmd.OutOrStdout(), checkpoint, file, index)
+			return o.predict(cmd.Context(), cmd.OutOrStdout(), checkpoint, file, index, d)
 		},
 	}
 	o.deviceFlags(cmd.Flags())
@@ -45,11 +46,16 @@ a bright background is inverted, for the models learn bright strokes on black.`,
 	o.outFlag(cmd.Flags())
 	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "checkpoint to read; default is the one in --out")
 	cmd.Flags().IntVar(&index, "index", -1, "number of an image of the test set")
+	d.flag(cmd.Flags())
 	return cmd
 }
 
-func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file string, index int) error {
+func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file string, index int, d dtype) error {
 	m, err := c.restored(checkpoint)
+	if err != nil {
+		return err
+	}
+	model, err := d.of(m.Layer)
 	if err != nil {
 		return err
 	}
@@ -87,7 +93,7 @@ func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file s
 	}
 	defer dev.Close()
 	fmt.Fprintln(out, "device:", why)
-	s, err := infer.Open(dev, m.Layer, nil, m.channels, m.height, m.width)
+	s, err := infer.Open(dev, model, nil, m.channels, m.height, m.width)
 	if err != nil {
 		return err
 	}
