@@ -11,7 +11,7 @@ import (
 // not fit or have more than 6 dimensions.
 func Add(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor {
 	p, y := broadcast(t, "Add", a, b)
-	broadcastAdd.Run(p, a, b, y)
+	p.run(broadcastAdd, broadcastAddTo, a, b, y)
 	t.OnBackward(func() {
 		dy := t.Grad(y)
 		for i, x := range []*compute.Tensor{a, b} {
@@ -28,14 +28,14 @@ func Add(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor {
 // Mul is a * b, element by element, with the broadcasting of Add.
 func Mul(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor {
 	p, y := broadcast(t, "Mul", a, b)
-	broadcastMultiply.Run(p, a, b, y)
+	p.run(broadcastMultiply, broadcastMultiplyBy, a, b, y)
 	t.OnBackward(func() {
 		dy := t.Grad(y)
 		for i, x := range []*compute.Tensor{a, b} {
 			other := []*compute.Tensor{b, a}[i]
 			if s, repeated := p.of(i).sum(); repeated {
 				terms := t.New(y.Shape()...)
-				broadcastMultiply.Run(p.of(i).beside(), dy, other, terms)
+				broadcastMultiplyBy.Run(p.of(i).beside(), dy, other, terms)
 				sumInto(t, s, terms, t.Grad(x))
 			} else {
 				broadcastBackwardMultiply.Run(p.of(i), other, dy, t.Grad(x))
@@ -76,6 +76,18 @@ func (p broadcastParams) of(i int) broadcastParams {
 		a, b = b, a
 	}
 	return newBroadcastParams(n, a, b)
+}
+
+// run records y of a and b, in either order, by whole where one of them is not repeated
+// and comes first there.
+func (p broadcastParams) run(any, whole *compute.Kernel, a, b, y *compute.Tensor) {
+	if _, repeated := p.sum(); !repeated {
+		whole.Run(p, a, b, y)
+	} else if _, repeated := p.of(1).sum(); !repeated {
+		whole.Run(p.of(1), b, a, y)
+	} else {
+		any.Run(p, a, b, y)
+	}
 }
 
 // beside puts something of y's shape in place of a.
@@ -209,6 +221,16 @@ var broadcastAdd = compute.NewKernel("broadcast.add", func(p broadcastParams, b 
 var broadcastMultiply = compute.NewKernel("broadcast.multiply", func(p broadcastParams, b [][]float64) {
 	x, z, y := b[0], b[1], b[2]
 	p.each(func(i, at, bt int) { y[i] = x[at] * z[bt] })
+}, compute.Exact)
+
+var broadcastAddTo = compute.NewKernel("broadcast.add_to", func(p broadcastParams, b [][]float64) {
+	x, z, y := b[0], b[1], b[2]
+	p.each(func(i, _, bt int) { y[i] = x[i] + z[bt] })
+}, compute.Exact)
+
+var broadcastMultiplyBy = compute.NewKernel("broadcast.multiply_by", func(p broadcastParams, b [][]float64) {
+	x, z, y := b[0], b[1], b[2]
+	p.each(func(i, _, bt int) { y[i] = x[i] * z[bt] })
 }, compute.Exact)
 
 var broadcastBackwardAdd = compute.NewKernel("broadcast.backward_add", func(p broadcastParams, b [][]float64) {

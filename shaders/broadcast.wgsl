@@ -57,6 +57,24 @@ fn multiply(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     y[i] = a[at.x] * b[at.y];
 }
 
+// add_to is add where a is not repeated.
+// invocations: n0*n1*n2*n3*n4*n5
+@compute @workgroup_size(block)
+fn add_to(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= count() { return; }
+    y[i] = a[i] + b[offsets(i).y];
+}
+
+// multiply_by is multiply where a is not repeated.
+// invocations: n0*n1*n2*n3*n4*n5
+@compute @workgroup_size(block)
+fn multiply_by(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= count() { return; }
+    y[i] = a[i] * b[offsets(i).y];
+}
+
 // backward_add: da += dy where a is not repeated.
 // invocations: n0*n1*n2*n3*n4*n5
 @compute @workgroup_size(block)
