@@ -2,6 +2,7 @@ package compute
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pumice-ml/pumice/shaders"
 )
@@ -75,6 +76,16 @@ func (d *Dispatch) checkTrips() error {
 		return fmt.Errorf("compute: kernel %s %+v: %d loop iterations in one invocation, at most %d: %w", k.name, d.Params, n, maxTrips, ErrLimit)
 	}
 	return nil
+}
+
+// slots are the tensors of d, each once.
+func (d *Dispatch) slots() (all []*slot) {
+	for _, x := range d.Tensors {
+		if !slices.Contains(all, x.base) {
+			all = append(all, x.base)
+		}
+	}
+	return all
 }
 
 // flops counts floating-point operations: the shader's own count, or one for

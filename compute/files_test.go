@@ -19,21 +19,6 @@ func TestEveryFileCompiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dev.Close()
-	compile := func(text string, e shaders.Entry) error {
-		slots := []webgpu.Slot{{Binding: 0, Access: webgpu.UniformRead}}
-		for _, b := range e.Bindings {
-			access := webgpu.Read
-			if b.Access == "read_write" {
-				access = webgpu.ReadWrite
-			}
-			slots = append(slots, webgpu.Slot{Binding: uint32(b.Number), Access: access})
-		}
-		p, err := dev.eng.(*gpu).dev.NewPipeline(e.Name, text, e.Name, slots)
-		if err == nil {
-			p.Release()
-		}
-		return err
-	}
 	names := shaders.Names()
 	for _, name := range names {
 		s, err := shaders.Load(name)
@@ -44,16 +29,80 @@ func TestEveryFileCompiles(t *testing.T) {
 			if e.Subgroup {
 				continue // TestSubgroupFilesCompile
 			}
-			if err := compile(s.Text, e); err != nil {
+			if err := compiles(dev, s.Text, e); err != nil {
 				t.Errorf("%s.wgsl, %s: %v", name, e.Name, err)
 			}
-			if err := compile(strings.Replace(s.Text, "fn "+e.Name+"(", "fn "+e.Name+"(wrong", 1), e); err == nil {
+			if err := compiles(dev, strings.Replace(s.Text, "fn "+e.Name+"(", "fn "+e.Name+"(wrong", 1), e); err == nil {
 				t.Errorf("%s.wgsl, %s: a broken text compiles", name, e.Name)
 			}
 		}
 	}
 	if len(names) < 30 {
 		t.Errorf("%d shader files, want 30 or more", len(names))
+	}
+}
+
+// compiles gives an entry point to the driver's compiler, with params as a buffer.
+func compiles(dev *Device, text string, e shaders.Entry) error {
+	slots := []webgpu.Slot{{Binding: 0, Access: webgpu.UniformRead}}
+	for _, b := range e.Bindings {
+		slots = append(slots, slotOf(uint32(b.Number), b.Access))
+	}
+	p, err := dev.eng.(*gpu).dev.NewPipeline(e.Name, text, e.Name, slots)
+	if err == nil {
+		p.Release()
+	}
+	return err
+}
+
+// literals are the params of a shader's test.
+func literals(s *shaders.Shader) (params []string) {
+	for _, f := range s.Params {
+		format := map[string]string{"u32": "%.0fu", "i32": "i32(%.0f)", "f32": "%gf"}[f.Type]
+		params = append(params, fmt.Sprintf(format, s.Test[f.Name]))
+	}
+	return params
+}
+
+// TestEveryLinkCompiles compiles every element-wise entry point behind another one, once
+// for each array that it can be handed an element of.
+func TestEveryLinkCompiles(t *testing.T) {
+	dev, err := Open(context.Background(), Want{Name: os.Getenv("PUMICE_ADAPTER"), DefaultLimits: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	first := must(shaders.Load("fill"))
+	e := first.Entries[0]
+	found := 0
+	for _, name := range shaders.Names() {
+		s := must(shaders.Load(name))
+		for _, next := range s.Entries {
+			for _, array := range s.Pointwise(next) {
+				found++
+				l := shaders.Link{Shader: s, Entry: next, Text: must(s.Specialize(next.Name, nil, literals(s))), Keep: 10}
+				for i, b := range next.Bindings {
+					switch {
+					case b.Name == array:
+						l.Bindings = append(l.Bindings, shaders.Handed)
+					case b.Access == "read_write":
+						l.Bindings = append(l.Bindings, e.Bindings[0].Number)
+					default:
+						l.Bindings = append(l.Bindings, 11+i)
+					}
+				}
+				c, err := shaders.Chain(first, e, []shaders.Link{l})
+				if err == nil {
+					err = compiles(dev, c.Text, c.Entries[0])
+				}
+				if err != nil {
+					t.Errorf("%s.%s, handed %s: %v", name, next.Name, array, err)
+				}
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("%d links, want 30 or more", found)
 	}
 }
 
@@ -76,15 +125,7 @@ func TestSubgroupFilesCompile(t *testing.T) {
 				continue
 			}
 			found++
-			var params []string
-			for _, f := range s.Params {
-				format := map[string]string{"u32": "%vu", "i32": "i32(%v)", "f32": "%vf"}[f.Type]
-				params = append(params, fmt.Sprintf(format, s.Test[f.Name]))
-			}
-			text, err := s.Specialize(e.Name, nil, params)
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := must(s.Specialize(e.Name, nil, literals(s)))
 			var slots []webgpu.Slot
 			for _, b := range e.Bindings {
 				slots = append(slots, slotOf(uint32(b.Number), b.Access))

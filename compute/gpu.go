@@ -250,7 +250,7 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 		c.Bindings = group
 		planned = append(planned, c)
 		for _, d := range l {
-			d.Kernel.gpuRuns.Add(1)
+			d.Kernel.ran()
 		}
 	}
 	r.index = append(r.index, len(planned))

@@ -31,6 +31,7 @@ type Kernel struct {
 	variants []Variant
 	fusions  []Fusion
 	over     *overwriting
+	parts    []*Kernel // whose work it does, of one made by chain
 	hashOnce sync.Once
 	hashText string // see hash
 }
@@ -164,6 +165,14 @@ func (k *Kernel) MakeParams(value func(field shaders.Field) float64) any {
 
 // GPURuns counts how often programs with this kernel were compiled for a GPU.
 func (k *Kernel) GPURuns() int64 { return k.gpuRuns.Load() }
+
+// ran counts a program that runs k.
+func (k *Kernel) ran() {
+	k.gpuRuns.Add(1)
+	for _, part := range k.parts {
+		part.gpuRuns.Add(1)
+	}
+}
 
 // Const is the value of an integer constant of the shader, such as a tile's
 // height. It panics where there is none.

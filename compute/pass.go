@@ -19,6 +19,7 @@ const (
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
 	Overwrite  Pass = "overwrite"  // write results over what nobody reads any more
 	Batch      Pass = "batch"      // one run of element-wise kernels for many tensors
+	Chain      Pass = "chain"      // hand elements from run to run in registers, in one launch
 	Join       Pass = "join"       // do small independent dispatches in one launch
 	Plan       Pass = "plan"       // let tensors of different times share memory
 	Specialise Pass = "specialise" // bake params and constants into the shader
@@ -30,7 +31,7 @@ const Check Pass = "check"
 
 // Passes lists the passes, in their order.
 func Passes() []Pass {
-	return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Overwrite, Batch, Join, Plan, Specialise}
+	return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Overwrite, Batch, Chain, Join, Plan, Specialise}
 }
 
 // passes reports whether a pass runs.

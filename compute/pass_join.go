@@ -108,6 +108,16 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 			block = size
 		}
 	}
+	if !oneAccess(all, buffers) {
+		return false
+	}
+	bound, _ := bindAll(all)
+	return len(bound) <= int(t.dev.info.Limits.StorageBuffersPerStage)
+}
+
+// oneAccess reports whether the dispatches only read, or only write, each buffer that
+// they bind, as WebGPU wants it of a launch.
+func oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
 	written := map[any]bool{}
 	for i := range all {
 		for k, x := range all[i].Tensors {
@@ -123,8 +133,7 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 			written[key] = all[i].writes(k)
 		}
 	}
-	bound, _ := bindAll(all)
-	return len(bound) <= int(t.dev.info.Limits.StorageBuffersPerStage)
+	return true
 }
 
 // bindAll numbers the tensors that a launch binds, and gives the numbers that each

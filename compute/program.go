@@ -72,6 +72,11 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 				return fail(err)
 			}
 		}
+		if runs(Chain) {
+			if list, err = t.chain(list, all); err != nil {
+				return fail(err)
+			}
+		}
 		if runs(Join) && p.bake {
 			list, p.starts = t.join(list, all)
 		}

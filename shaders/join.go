@@ -73,18 +73,7 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 		if !p.Shader.Joinable(p.Entry) || p.Entry.Workgroup[0] != block && p.Entry.Workgroup[0] != 1 {
 			return "", 0, 0, fmt.Errorf("shaders: Join: %s.%s cannot be a part", p.Shader.Name, p.Entry.Name)
 		}
-		names := map[string]string{"params": fmt.Sprintf("p%d_params", i)}
-		for _, f := range p.Shader.functions {
-			names[f.name] = fmt.Sprintf("p%d_%s", i, f.name)
-		}
-		for _, c := range p.Shader.Consts {
-			names[c.Name] = fmt.Sprintf("p%d_%s", i, c.Name)
-		}
-		for _, pattern := range []*regexp.Regexp{variablePattern, structsPattern} {
-			for _, m := range pattern.FindAllStringSubmatch(p.Shader.code, -1) {
-				names[m[len(m)-1]] = fmt.Sprintf("p%d_%s", i, m[len(m)-1])
-			}
-		}
+		names := p.Shader.names(fmt.Sprintf("p%d_", i))
 		for _, b := range p.Shader.Bindings[1:] {
 			names[b.Name] = fmt.Sprintf("p%d_%s", i, b.Name)
 		}

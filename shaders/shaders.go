@@ -24,6 +24,12 @@
 // many invocations as its workgroup, and is valid once Params is baked in: arguments of
 // subgroup functions are constants.
 //
+// An entry point whose invocation i works on element i, with the index and the bound
+// written as in relu.wgsl, can be a link of a Chain. One that stores more elements
+// stores them through functions that the file defines to return v, so that Chain can put
+// others in their place: finish(i: u32, v: f32), or finish4(i: u32, v: vec4<f32>) for
+// the four elements from 4 i on.
+//
 // A single invocations or workgroups expression is a one-dimensional grid: where
 // it exceeds the workgroups that one dimension allows it is folded into y, and
 // the shader's index is (id.y*groups.x*block + id.x) or (wid.y*groups.x + wid.x).

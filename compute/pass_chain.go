@@ -1,0 +1,262 @@
+package compute
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pumice-ml/pumice/shaders"
+)
+
+// chain makes one run of runs that hand each element on: the first computes it and
+// would store it, and each of the others would load it, do something with it alone, and
+// store the result (see shaders.Chain). What nobody else sees of the tensors between
+// gets no memory; the others are stored as well. The run is that of a kernel made for it.
+func (t *Tape) chain(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, error) {
+	c := chaining{tape: t, buffers: buffers, uses: map[*slot]int{}}
+	for _, d := range list {
+		for _, s := range d.slots() {
+			c.uses[s]++
+		}
+	}
+	for _, d := range list {
+		if err := c.take(d); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]Dispatch, len(c.all))
+	for i, one := range c.all {
+		out[i] = one.run
+	}
+	return out, nil
+}
+
+// chaining is the list so far, as runs that do the work of one dispatch or more.
+type chaining struct {
+	tape    *Tape
+	buffers map[*slot]*buffer
+	uses    map[*slot]int // dispatches
+	all     []chained
+}
+
+// chained are dispatches, and the run that does the work of all of them.
+type chained struct {
+	run  Dispatch
+	list []Dispatch
+}
+
+// take puts d at the end of the run that writes what it reads, if it can, and else
+// behind all others.
+func (c *chaining) take(d Dispatch) error {
+	for i := len(c.all) - 1; i >= 0; i-- {
+		one := c.all[i]
+		handed := c.handed(one.list, &d)
+		if handed < 0 {
+			continue
+		}
+		later := c.all[i+1:]
+		waits := !slices.ContainsFunc(later, func(l chained) bool { return conflicts(one.list, l.list, c.buffers) })
+		if !waits && slices.ContainsFunc(later, func(l chained) bool { return conflicts([]Dispatch{d}, l.list, c.buffers) }) {
+			continue
+		}
+		longer := append(slices.Clip(one.list), d)
+		run, ok, err := c.link(longer)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if waits {
+			c.all = append(slices.Delete(c.all, i, i+1), chained{run, longer})
+		} else {
+			c.all[i] = chained{run, longer}
+		}
+		return nil
+	}
+	c.all = append(c.all, chained{d, []Dispatch{d}})
+	return nil
+}
+
+// handed is which tensor of d the list could hand it, -1 for none: one that the last of
+// the list writes and d reads element by element. No other tensor of d may be one that
+// the list writes, nor may d write one that the list reads.
+func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
+	last := &list[len(list)-1]
+	x, y := last.written(), d.written()
+	if x == nil || y == nil || x.dtype != F32 || x.Len() != y.Len() || !covers(d, y) {
+		return -1
+	}
+	if len(list) == 1 {
+		k := last.Kernel
+		if k.shader.Output(k.entry) == "" || last.adds() && last.Consts["accumulate"] != "false" || len(k.entry.Size) == 1 && !k.entry.Groups && !covers(last, x) {
+			return -1
+		}
+	}
+	handed := -1
+	arrays := d.Kernel.shader.Pointwise(d.Kernel.entry)
+	for i, z := range d.Tensors {
+		if z.base == x.base && handed < 0 && slices.Contains(arrays, d.binding(i).Name) {
+			handed = i
+			continue
+		}
+		for k := range list {
+			for j, other := range list[k].Tensors {
+				if (d.writes(i) || list[k].writes(j)) && overlap(z.base, other.base, c.buffers) {
+					return -1
+				}
+			}
+		}
+	}
+	return handed
+}
+
+// covers reports whether d has an invocation for each element of x.
+func covers(d *Dispatch, x *Tensor) bool {
+	n, err := shaders.Eval(d.Kernel.entry.Size[0], d.Kernel.lookup(d.Params))
+	return err == nil && n == x.Len()
+}
+
+// seen reports whether anybody but the list uses x.
+func (c *chaining) seen(x *Tensor, list []Dispatch) bool {
+	s := x.base
+	own := 0
+	for _, d := range list {
+		if d.uses(s) {
+			own++
+		}
+	}
+	return s.param != nil || s.keep || s.input || c.buffers[s] != nil || own < c.uses[s]
+}
+
+// mostChained is how many operations the links may add to the text of a kernel that
+// stores more than one element: they are written out for each.
+const mostChained = 1024
+
+// mostBound is how many tensors a run may bind on every device, and shaders.Parse takes.
+const mostBound = 8
+
+// link is one run for the list, and whether the device can do it.
+func (c *chaining) link(list []Dispatch) (Dispatch, bool, error) {
+	head, last := list[0], list[len(list)-1].written()
+	k := head.Kernel
+	bound := map[int]*Tensor{} // by number
+	number := 0
+	output := shaders.Binding{}
+	for i, b := range k.entry.Bindings {
+		bound[b.Number], number = head.Tensors[i], b.Number
+		if head.writes(i) {
+			output = b
+		}
+	}
+	type reading struct {
+		*slot
+		kind string
+	}
+	reads := map[reading]int{}
+	for i, b := range k.entry.Bindings {
+		if !head.writes(i) {
+			reads[reading{head.Tensors[i].base, b.Type}] = b.Number
+		}
+	}
+	bind := func(x *Tensor) int {
+		number++
+		bound[number] = x
+		return number
+	}
+	var links []shaders.Link
+	operations := 0
+	x := head.written()
+	for i := range list[1:] {
+		d := &list[i+1]
+		y := d.written()
+		text, err := d.text(true)
+		if err != nil {
+			return Dispatch{}, false, err
+		}
+		l := shaders.Link{Shader: d.Kernel.shader, Entry: d.Kernel.entry, Text: text}
+		for j, z := range d.Tensors {
+			r := reading{z.base, d.binding(j).Type}
+			switch {
+			case z.base == x.base:
+				l.Bindings = append(l.Bindings, shaders.Handed)
+			case d.writes(j):
+				if output.Type != "array<f32>" && slices.Contains(l.Shader.Pointwise(l.Entry), d.binding(j).Name) && d.Consts["accumulate"] != "false" {
+					return Dispatch{}, false, nil // it reads single elements
+				}
+				l.Bindings = append(l.Bindings, output.Number)
+			default:
+				if reads[r] == 0 {
+					reads[r] = bind(z)
+				}
+				l.Bindings = append(l.Bindings, reads[r])
+			}
+		}
+		if y.base != x.base && c.seen(x, list) {
+			l.Keep = bind(x)
+		}
+		links = append(links, l)
+		operations += l.Shader.Operations(l.Entry)
+		x = y
+	}
+	bound[output.Number] = last
+	if len(bound) > mostBound {
+		return Dispatch{}, false, nil
+	}
+	s, err := shaders.Chain(k.shader, k.entry, links)
+	if err != nil {
+		return Dispatch{}, false, err
+	}
+	one := Dispatch{Kernel: k.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list)}
+	for _, b := range one.Kernel.entry.Bindings {
+		one.Tensors = append(one.Tensors, bound[b.Number])
+	}
+	if !oneAccess([]Dispatch{one}, c.buffers) {
+		return Dispatch{}, false, nil
+	}
+	text, err := one.text(true)
+	if err != nil {
+		return Dispatch{}, false, err
+	}
+	if places := shaders.Stores(text); places > 1 && places*operations > mostChained {
+		return Dispatch{}, false, nil
+	}
+	var flops int64
+	for i := range list {
+		groups, err := list[i].grid(int(c.tape.dev.info.Limits.WorkgroupsPerDimension))
+		if err != nil {
+			return Dispatch{}, false, err
+		}
+		n, err := list[i].flops(groups)
+		if err != nil {
+			return Dispatch{}, false, err
+		}
+		flops += n
+	}
+	one.Kernel.entry.Flops = strconv.FormatInt(flops, 10)
+	return one, true, nil
+}
+
+// chained is a kernel for one run of the list, by the text of s.
+func (k *Kernel) chained(s *shaders.Shader, list []Dispatch) *Kernel {
+	entry, _ := s.Entry(k.entry.Name)
+	one := &Kernel{pkg: k.pkg, shader: s, entry: entry, params: k.params}
+	var names []string
+	for _, d := range list {
+		names = append(names, d.Kernel.name)
+		one.parts = append(one.parts, d.Kernel)
+	}
+	one.name = strings.Join(names, "+")
+	return one
+}
+
+// scopes are the parts of the model that the list is of, joined by plus signs.
+func scopes(list []Dispatch) string {
+	var all []string
+	for _, d := range list {
+		if d.scope != "" && !slices.Contains(all, d.scope) {
+			all = append(all, d.scope)
+		}
+	}
+	return strings.Join(all, "+")
+}
