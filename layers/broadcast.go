@@ -11,7 +11,7 @@ import (
 // not fit or have more than 6 dimensions.
 func Add(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor {
 	p, y := broadcast(t, "Add", a, b)
-	p.run(broadcastAdd, broadcastAddTo, a, b, y)
+	p.run(broadcastAdd, broadcastAddTo, broadcastAddSame, a, b, y)
 	t.OnBackward(func() {
 		dy := t.Grad(y)
 		for i, x := range []*compute.Tensor{a, b} {
@@ -28,7 +28,7 @@ func Add(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor {
 // Mul is a * b, element by element, with the broadcasting of Add.
 func Mul(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor {
 	p, y := broadcast(t, "Mul", a, b)
-	p.run(broadcastMultiply, broadcastMultiplyBy, a, b, y)
+	p.run(broadcastMultiply, broadcastMultiplyBy, broadcastMultiplySame, a, b, y)
 	t.OnBackward(func() {
 		dy := t.Grad(y)
 		for i, x := range []*compute.Tensor{a, b} {
@@ -78,14 +78,19 @@ func (p broadcastParams) of(i int) broadcastParams {
 	return newBroadcastParams(n, a, b)
 }
 
-// run records y of a and b, in either order, by whole where one of them is not repeated
-// and comes first there.
-func (p broadcastParams) run(any, whole *compute.Kernel, a, b, y *compute.Tensor) {
-	if _, repeated := p.sum(); !repeated {
+// run records y of a and b, in either order: by same where none is repeated, by whole
+// where one is not, which comes first there, else by any.
+func (p broadcastParams) run(any, whole, same *compute.Kernel, a, b, y *compute.Tensor) {
+	_, first := p.sum()
+	_, second := p.of(1).sum()
+	switch {
+	case !first && !second:
+		same.Run(p, a, b, y)
+	case !first:
 		whole.Run(p, a, b, y)
-	} else if _, repeated := p.of(1).sum(); !repeated {
+	case !second:
 		whole.Run(p.of(1), b, a, y)
-	} else {
+	default:
 		any.Run(p, a, b, y)
 	}
 }
@@ -231,6 +236,18 @@ var broadcastAddTo = compute.NewKernel("broadcast.add_to", func(p broadcastParam
 var broadcastMultiplyBy = compute.NewKernel("broadcast.multiply_by", func(p broadcastParams, b [][]float64) {
 	x, z, y := b[0], b[1], b[2]
 	p.each(func(i, _, bt int) { y[i] = x[i] * z[bt] })
+}, compute.Exact)
+
+var broadcastAddSame = compute.NewKernel("broadcast.add_same", func(_ broadcastParams, b [][]float64) {
+	for i, x := range b[0] {
+		b[2][i] = x + b[1][i]
+	}
+}, compute.Exact)
+
+var broadcastMultiplySame = compute.NewKernel("broadcast.multiply_same", func(_ broadcastParams, b [][]float64) {
+	for i, x := range b[0] {
+		b[2][i] = x * b[1][i]
+	}
 }, compute.Exact)
 
 var broadcastBackwardAdd = compute.NewKernel("broadcast.backward_add", func(p broadcastParams, b [][]float64) {

@@ -75,6 +75,24 @@ fn multiply_by(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgr
     y[i] = a[i] * b[offsets(i).y];
 }
 
+// add_same is add where neither is repeated.
+// invocations: n0*n1*n2*n3*n4*n5
+@compute @workgroup_size(block)
+fn add_same(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= count() { return; }
+    y[i] = a[i] + b[i];
+}
+
+// multiply_same is multiply where neither is repeated.
+// invocations: n0*n1*n2*n3*n4*n5
+@compute @workgroup_size(block)
+fn multiply_same(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= count() { return; }
+    y[i] = a[i] * b[i];
+}
+
 // backward_add: da += dy where a is not repeated.
 // invocations: n0*n1*n2*n3*n4*n5
 @compute @workgroup_size(block)
