@@ -129,9 +129,16 @@ func (c *chaining) seen(x *Tensor, list []Dispatch) bool {
 	return s.param != nil || s.keep || s.input || c.buffers[s] != nil || own < c.uses[s]
 }
 
-// mostChained is how many operations the links may add to the text of a kernel that
-// stores more than one element: they are written out for each.
-const mostChained = 1024
+// worth reports whether a kernel should store so many elements by links of so many
+// operations: they are written out for each, and drivers of software adapters take
+// seconds to compile 10,000. A few are next to nothing beside what gives the element.
+func worth(info Info, places, operations int) bool {
+	most := 1 << 14
+	if info.Type == "software" {
+		most = 1 << 10
+	}
+	return places == 1 || operations <= 12 || places*operations <= most
+}
 
 // mostBound is how many tensors a run may bind on every device, and shaders.Parse takes.
 const mostBound = 8
@@ -196,7 +203,7 @@ func (c *chaining) link(list []Dispatch) (Dispatch, bool, error) {
 			l.Keep = bind(x)
 		}
 		links = append(links, l)
-		operations += l.Shader.Operations(l.Entry)
+		operations += l.Operations()
 		x = y
 	}
 	bound[output.Number] = last
@@ -218,7 +225,7 @@ func (c *chaining) link(list []Dispatch) (Dispatch, bool, error) {
 	if err != nil {
 		return Dispatch{}, false, err
 	}
-	if places := shaders.Stores(text); places > 1 && places*operations > mostChained {
+	if !worth(c.tape.dev.info, shaders.Stores(text), operations) {
 		return Dispatch{}, false, nil
 	}
 	var flops int64

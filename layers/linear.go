@@ -29,11 +29,10 @@ func (l *Linear) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	shape := append(slices.Clone(x.Shape()[:len(x.Shape())-1]), out)
 	x = t.Reshape(x, rows, in)
 	w, y := t.Param(l.Weight), t.Zeros(rows, out)
+	MatMul(x, w, y, MatMulOptions{TransposeB: true})
 	if l.Bias != nil {
-		// The bias comes first: it assigns, and the product adds to it.
 		addBias(t, y, t.Param(l.Bias), rows, 1)
 	}
-	MatMul(x, w, y, MatMulOptions{TransposeB: true})
 	t.OnBackward(func() {
 		MatMul(t.Grad(y), x, t.Grad(w), MatMulOptions{TransposeA: true})
 		MatMul(t.Grad(y), w, t.Grad(x), MatMulOptions{})

@@ -273,16 +273,19 @@ func (l *Link) code(prefix string) string {
 	return text[:head[0]] + fmt.Sprintf("fn %s(%s: u32, %shanded: f32) -> f32 {", l.Entry.Name, index, prefix) + body + text[end:]
 }
 
-// Operations counts, roughly, what an entry point does: the operators and calls in its
-// text and in that of the functions that it uses.
-func (s *Shader) Operations(e Entry) (n int) {
-	uses := s.reach(e.Name)
-	for _, f := range s.functions {
-		if f.name == e.Name || uses[f.name] && !f.entry {
-			n += len(operationPattern.FindAllString(s.code[f.span.from:f.span.to], -1))
+// Operations counts, roughly, what a link does: the operators and calls in its text and
+// in that of the functions that it uses.
+func (l *Link) Operations() int {
+	text, _ := l.Shader.body(l.Entry.Name)
+	text = boundPattern.ReplaceAllString(indexPattern.ReplaceAllString(text, ""), "")
+	uses := l.Shader.reach(l.Entry.Name)
+	for _, f := range l.Shader.functions {
+		if uses[f.name] && !f.entry {
+			more, _ := l.Shader.body(f.name)
+			text += more
 		}
 	}
-	return n
+	return len(operationPattern.FindAllString(text, -1))
 }
 
 var operationPattern = regexp.MustCompile(`[-+*/%<>&|^]+|\w\(`)

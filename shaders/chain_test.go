@@ -37,6 +37,8 @@ bce_with_logits.backward x dx
 bias.forward y
 broadcast.add_to a
 broadcast.multiply_by a
+broadcast.add_same a b
+broadcast.multiply_same a b
 broadcast.backward_add dy da
 broadcast.backward_multiply dy da
 concat.backward dx
@@ -97,6 +99,10 @@ fill.forward y
 global_avg_pool.forward y
 huber.forward part
 l1.forward part
+matmul.forward y
+matmul_subgroup.forward y
+matmul_workgroup.forward y
+matvec.forward y
 max_pool2d.backward dx
 mean.forward y
 mse.forward part

@@ -159,6 +159,11 @@ fn keep(i: u32, brought: mat4x4<f32>) {
     }
 }
 
+// finish is the slot of a chain: what is done with element i before it is stored.
+fn finish(i: u32, v: f32) -> f32 {
+    return v;
+}
+
 // forward takes the tiles of y in bands of some rows of them, and down the columns
 // within a band: workgroups that run at the same time then read few rows and columns.
 // workgroups: ceil(n/tile_n)*ceil(m/tile_m)*batch*splits
@@ -239,7 +244,7 @@ fn forward(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) w
                         let to = ((split * params.batch + matrix) * params.m + row) * params.n + column;
                         var v = sum[4u * p + i][q][j];
                         if accumulate { v += y[to]; }
-                        y[to] = v;
+                        y[to] = finish(to, v);
                     }
                 }
             }
