@@ -89,7 +89,8 @@ func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 	}
 	if len(list) == 1 {
 		k := last.Kernel
-		if k.shader.Output(k.entry) == "" || last.adds() && last.Consts["accumulate"] != "false" || len(k.entry.Size) == 1 && !k.entry.Groups && !covers(last, x) {
+		output, indexed := k.shader.Output(k.entry)
+		if output == "" || last.adds() && last.Consts["accumulate"] != "false" || indexed && !covers(last, x) {
 			return -1
 		}
 	}

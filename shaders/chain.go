@@ -71,12 +71,12 @@ func (e Entry) written() (name string) {
 
 // Output is the array that an entry point writes, and no other, each element once, so
 // that Chain can do more with an element before it is stored: all elements through the
-// functions finish or finish4, or element i by invocation i. It is "" where there is
-// none. Whether the entry point reads it, by accumulate, is the caller's to know.
-func (s *Shader) Output(e Entry) string {
+// functions finish or finish4, or, indexed, element i by invocation i. It is "" where
+// there is none. Whether the entry point reads it, by accumulate, is the caller's to know.
+func (s *Shader) Output(e Entry) (array string, indexed bool) {
 	y := e.written()
 	if uses := s.reach(e.Name); y == "" || uses[slot] || uses[wideSlot] {
-		return y
+		return y, false
 	}
 	index, arrays := s.elements(e)
 	text, _ := s.body(e.Name)
@@ -84,9 +84,9 @@ func (s *Shader) Output(e Entry) string {
 	stores := strings.Count(text, at+" = ")
 	reads := strings.Count(text, at) - stores
 	if guarded := regexp.MustCompile(`if accumulate \{ \w+ \+= `+regexp.QuoteMeta(at)+`; \}`).FindAllString(text, -1); stores != 1 || reads != len(guarded) || !slices.Contains(arrays, y) {
-		return ""
+		return "", false
 	}
-	return y
+	return y, true
 }
 
 // Pointwise lists the arrays of which invocation i of an entry point reads element i
@@ -204,7 +204,8 @@ func Stores(text string) int {
 // open is the text of an entry point alone, without the slots that it stores through,
 // and the array that it writes.
 func (s *Shader) open(e Entry) (text, output string, err error) {
-	if output = s.Output(e); output == "" {
+	output, indexed := s.Output(e)
+	if output == "" {
 		return "", "", fmt.Errorf("shaders: Chain: %s.%s does not write each element of one array", s.Name, e.Name)
 	}
 	text = s.Text
@@ -214,7 +215,7 @@ func (s *Shader) open(e Entry) (text, output string, err error) {
 		switch {
 		case f.name != e.Name && (f.entry || !uses[f.name]), f.name == slot, f.name == wideSlot:
 			text = text[:f.span.from] + text[f.span.to:]
-		case f.name == e.Name && !uses[slot] && !uses[wideSlot]:
+		case f.name == e.Name && indexed:
 			own := text[f.span.from:f.span.to]
 			at := output + "[" + index + "] = "
 			from := strings.Index(s.code[f.span.from:f.span.to], at) + len(at)

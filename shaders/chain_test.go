@@ -17,7 +17,7 @@ func TestPointwise(t *testing.T) {
 		for _, e := range s.Entries {
 			if arrays := s.Pointwise(e); arrays != nil {
 				found = append(found, fmt.Sprintf("%s.%s %s", name, e.Name, strings.Join(arrays, " ")))
-			} else if y := s.Output(e); y != "" {
+			} else if y, _ := s.Output(e); y != "" {
 				first = append(first, fmt.Sprintf("%s.%s %s", name, e.Name, y))
 			}
 		}
@@ -92,7 +92,11 @@ conv2d.forward y
 conv2d.backward_x dx
 conv2d.split part
 conv2d.join dw
+conv2d_subgroup.forward y
+conv2d_subgroup.forward_odd y1
 conv2d_tiled.pack packing
+conv2d_tiled.forward y
+conv2d_tiled.forward_odd y1
 embedding.forward y
 embedding.backward dweight
 fill.forward y
@@ -104,6 +108,7 @@ matmul_subgroup.forward y
 matmul_workgroup.forward y
 matvec.forward y
 max_pool2d.backward dx
+max_pool2d_pairs.backward dx
 mean.forward y
 mse.forward part
 normalize.forward y
@@ -166,7 +171,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 		if got := s.Pointwise(e); (len(got) > 0) != c.link {
 			t.Errorf("%s: Pointwise is %v", name, got)
 		}
-		if got := s.Output(e); (got != "") != c.first {
+		if got, _ := s.Output(e); (got != "") != c.first {
 			t.Errorf("%s: Output is %q", name, got)
 		}
 	}

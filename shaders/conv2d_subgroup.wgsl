@@ -149,6 +149,16 @@ fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
     }
 }
 
+// finish and finish4 are the slots of a chain: what is done with element i, or with the
+// four from 4 i on, before it is stored.
+fn finish(i: u32, v: f32) -> f32 {
+    return v;
+}
+
+fn finish4(i: u32, v: vec4<f32>) -> vec4<f32> {
+    return v;
+}
+
 // forward adds to y where ow is a multiple of 4.
 // invocations: n*ceil(oh/rows)*ceil(ow/4), ceil((k/groups)/channels), groups
 // trips: (c/groups)*r + looked_up*channels*rows*4
@@ -174,7 +184,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
                     var v = done[k * params.rows + t] + more;
                     if accumulate { v += y[i]; }
                     if params.rectified != 0u { v = select(vec4<f32>(), v, v > vec4<f32>()); }
-                    y[i] = v;
+                    y[i] = finish4(i, v);
                 }
             }
         }
@@ -192,7 +202,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
                     var v = sum[k * params.rows + t] + more;
                     if accumulate { v += y[i]; }
                     if params.rectified != 0u { v = select(vec4<f32>(), v, v > vec4<f32>()); }
-                    y[i] = v;
+                    y[i] = finish4(i, v);
                 }
             }
         }
@@ -225,7 +235,7 @@ fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_
                         var v = done[k * params.rows + t][j] + more;
                         if accumulate { v += y1[i + j]; }
                         if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
-                        y1[i + j] = v;
+                        y1[i + j] = finish(i + j, v);
                     }
                 }
             }
@@ -246,7 +256,7 @@ fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_
                         var v = sum[k * params.rows + t][j] + more;
                         if accumulate { v += y1[i + j]; }
                         if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
-                        y1[i + j] = v;
+                        y1[i + j] = finish(i + j, v);
                     }
                 }
             }

@@ -67,6 +67,9 @@ func (s *Shader) Specialize(entry string, consts map[string]string, params []str
 		if !ok {
 			return 0, false
 		}
+		if v == "true" || v == "false" {
+			return one(v == "true"), true
+		}
 		n, err := Eval(v, lookup)
 		return n, err == nil
 	}
