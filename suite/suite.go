@@ -125,10 +125,12 @@ func convolutions() []conform.Op {
 			Record: conv2d,
 		},
 		{ // whose ReLU is done with the sums, since the sigmoid alone reads it
-			Name: "conv2d/relu", Shapes: []string{"n=2,c=5,h=6,w=6,k=33,s=1,stride=1,pad=0,dil=1,groups=1", "n=2,c=3,h=7,w=5,k=2,s=3,stride=1,pad=1,dil=1,groups=1"}, Patterns: []string{"uniform", "cancel", "zeros"},
-			Record: func(r *conform.Recorder) {
-				r.Layer(layers.Sequential{convolution(r), layers.ReLU{}, layers.Sigmoid{}}, r.N("n"), r.N("c"), r.N("h"), r.N("w"))
-			},
+			Name: "conv2d/1x1", Shapes: []string{"n=2,c=5,h=6,w=6,k=33,s=1,stride=1,pad=0,dil=1,groups=1"}, Patterns: []string{"uniform", "cancel", "mixed"},
+			Record: rectified,
+		},
+		{ // and of tiles that are not full
+			Name: "conv2d/3x3", Shapes: []string{"n=2,c=3,h=7,w=5,k=2,s=3,stride=1,pad=1,dil=1,groups=1", "n=1,c=17,h=4,w=9,k=5,s=3,stride=1,pad=0,dil=1,groups=1"}, Patterns: []string{"uniform", "cancel", "mixed"},
+			Record: rectified,
 		},
 		{ // kernels too large for the tiled ones
 			Name: "conv2d/large", Shapes: []string{"n=1,c=2,h=104,w=103,k=1,s=101,stride=1,pad=0,dil=1,groups=1", "n=2,c=1,h=21,w=20,k=2,s=12,stride=2,pad=1,dil=1,groups=1"}, Patterns: []string{"uniform", "cancel"},
@@ -149,6 +151,10 @@ func convolutions() []conform.Op {
 }
 
 func conv2d(r *conform.Recorder) { r.Layer(convolution(r), r.N("n"), r.N("c"), r.N("h"), r.N("w")) }
+
+func rectified(r *conform.Recorder) {
+	r.Layer(layers.Sequential{convolution(r), layers.ReLU{}, layers.Sigmoid{}}, r.N("n"), r.N("c"), r.N("h"), r.N("w"))
+}
 
 func convolution(r *conform.Recorder) *layers.Conv2D {
 	l := layers.NewConv2DGroups(r.N("c"), r.N("k"), r.N("s"), r.N("s"), r.N("groups"))
