@@ -285,6 +285,9 @@ func (e *gpu) prepare(launch []Dispatch, bake bool) (webgpu.Command, error) {
 		}
 	}
 	w, limits := d.Kernel.entry.Workgroup, e.owner.info.Limits
+	if n := d.Kernel.entry.Shared; n > int(limits.WorkgroupStorage) {
+		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: %d bytes of workgroup memory, at most %d: %w", d.Kernel.name, n, limits.WorkgroupStorage, ErrLimit)
+	}
 	if !d.Kernel.RunsOn(e.owner) {
 		return webgpu.Command{}, fmt.Errorf("compute: kernel %s needs subgroups of %d invocations, the device has %d (0 is none): %w", d.Kernel.name, w[0]*w[1]*w[2], e.owner.info.Subgroup, ErrLimit)
 	}

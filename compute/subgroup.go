@@ -55,9 +55,9 @@ func subgroup(ctx context.Context, dev *webgpu.Device) int {
 // case where the kernel calls subgroup functions, whose arguments have to be.
 func (d *Dispatch) baked(bake bool) bool { return bake || d.Kernel.entry.Subgroup }
 
-// RunsOn reports whether the device has what k's entry point needs: subgroups as large
-// as its workgroup, where it calls subgroup functions.
+// RunsOn reports whether the device has what k's entry point needs: its workgroup memory,
+// and subgroups as large as its workgroup, where it calls subgroup functions.
 func (k *Kernel) RunsOn(d *Device) bool {
 	w := k.entry.Workgroup
-	return d.IsReference() || !k.entry.Subgroup || d.info.Subgroup == w[0]*w[1]*w[2]
+	return d.IsReference() || k.entry.Shared <= int(d.info.Limits.WorkgroupStorage) && (!k.entry.Subgroup || d.info.Subgroup == w[0]*w[1]*w[2])
 }

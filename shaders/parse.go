@@ -25,6 +25,7 @@ var (
 	structPattern   = regexp.MustCompile(`struct\s+Params\s*\{([^}]*)\}`)
 	fieldPattern    = regexp.MustCompile(`(\w+)\s*:\s*(\w+)`)
 	bindingPattern  = regexp.MustCompile(`@group\(\s*0\s*\)\s*@binding\(\s*(\d+)\s*\)\s*var<([^>]*)>\s*(\w+)\s*:\s*([^;]+);`)
+	sharedPattern   = regexp.MustCompile(`(?m)^var<workgroup>\s*(\w+)\s*:\s*array<(vec[24]<)?[fui]32>?,\s*([^;]+)>;`)
 	functionPattern = regexp.MustCompile(`(?m)^((?:@\w+(?:\([^)]*\))?\s*)*)fn\s+(\w+)\s*\(`)
 	sizePattern     = regexp.MustCompile(`@workgroup_size\(([^)]*)\)`)
 	identPattern    = regexp.MustCompile(`[A-Za-z_]\w*`)
@@ -158,6 +159,18 @@ func (s *Shader) readEntry(f function) (Entry, error) {
 	}
 	for name := range uses {
 		e.Subgroup = e.Subgroup || strings.HasPrefix(name, "subgroup")
+	}
+	for _, m := range sharedPattern.FindAllStringSubmatch(s.code, -1) {
+		n, err := Eval(m[3], s.lookup)
+		if err != nil {
+			return e, fmt.Errorf("workgroup memory %s: %v", m[1], err)
+		}
+		if m[2] != "" {
+			n *= int(m[2][3] - '0')
+		}
+		if uses[m[1]] {
+			e.Shared += 4 * n
+		}
 	}
 	if len(e.Bindings) > 8 {
 		return e, fmt.Errorf("%d storage buffers, want at most 8", len(e.Bindings))

@@ -99,6 +99,7 @@ type Entry struct {
 	Trips     string    // expression of the most loop iterations of an invocation; "" is none
 	Each      string    // field of Params that counts the elements of an element-wise entry point; "" is another kind
 	Flops     string    // expression of the floating-point operations of a dispatch; "" is one per invocation
+	Shared    int       // bytes of the workgroup memory it uses, in arrays of 32-bit numbers or vec2 or vec4 of them
 	Subgroup  bool      // it calls subgroup functions: its workgroup must be one subgroup of the device
 }
 
