@@ -143,6 +143,9 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 	if tiled, ok := weightTiles(p, splitting(t.Device().Info()), maxProducts); ok {
 		p.Splits = tiled.Splits // serves all variants
 	}
+	if which, splits := p.ranges(); which > 0 && hardware(t.Device().Info()) {
+		p.Splits = splits
+	}
 	parts := t.New(int(p.Splits), p.length())
 	convSplit.Run(p, x, dy, parts)
 	if db != nil {

@@ -162,11 +162,11 @@ func (p *convParams) parts(x, dy, part []float64, splits [][]spot) {
 
 func (p convParams) terms() int { return int(p.C/p.Groups*p.R*p.S) + 1 }
 
+func (p convParams) turnedTerms() int { return int(p.K / p.Groups * p.R * p.S) }
+
 var convForward = compute.NewKernel("conv2d.forward", convForwardDefine, compute.DotOf(convParams.terms))
 
-var convBackwardX = compute.NewKernel("conv2d.backward_x", convBackwardXDefine, compute.DotOf(func(p convParams) int {
-	return int(p.K / p.Groups * p.R * p.S)
-}))
+var convBackwardX = compute.NewKernel("conv2d.backward_x", convBackwardXDefine, compute.DotOf(convParams.turnedTerms))
 
 var convSplit = compute.NewKernel("conv2d.split", func(p convParams, b [][]float64) {
 	x, dy, part := b[0], b[1], b[2]

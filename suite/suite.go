@@ -132,6 +132,16 @@ func convolutions() []conform.Op {
 			Name: "conv2d/3x3", Shapes: []string{"n=2,c=3,h=7,w=5,k=2,s=3,stride=1,pad=1,dil=1,groups=1", "n=1,c=17,h=4,w=9,k=5,s=3,stride=1,pad=0,dil=1,groups=1"}, Patterns: []string{"uniform", "cancel", "mixed"},
 			Record: rectified,
 		},
+		{ // channels that fill the tiles of workgroups, more than one of 128, of 64 and of 16
+			Name: "conv2d/tiles", Shapes: []string{
+				"n=2,c=97,h=8,w=9,k=130,s=3,stride=1,pad=1,dil=1,groups=1", "n=3,c=130,h=13,w=12,k=134,s=2,stride=2,pad=1,dil=2,groups=2",
+				"n=1,c=16,h=12,w=12,k=24,s=3,stride=1,pad=0,dil=1,groups=1",
+			}, Patterns: []string{"uniform", "cancel"},
+			Record: func(r *conform.Recorder) {
+				r.Row = 4
+				conv2d(r)
+			},
+		},
 		{ // kernels too large for the tiled ones
 			Name: "conv2d/large", Shapes: []string{"n=1,c=2,h=104,w=103,k=1,s=101,stride=1,pad=0,dil=1,groups=1", "n=2,c=1,h=21,w=20,k=2,s=12,stride=2,pad=1,dil=1,groups=1"}, Patterns: []string{"uniform", "cancel"},
 			Record: conv2d,
