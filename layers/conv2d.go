@@ -139,13 +139,7 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 	if db != nil {
 		p.Biased = 1
 	}
-	p.Splits = p.splits()
-	if tiled, ok := weightTiles(p, splitting(t.Device().Info()), maxProducts); ok {
-		p.Splits = tiled.Splits // serves all variants
-	}
-	if which, splits := p.ranges(); which > 0 && hardware(t.Device().Info()) {
-		p.Splits = splits
-	}
+	p.Splits = p.splitsOn(t.Device().Info())
 	parts := t.New(int(p.Splits), p.length())
 	convSplit.Run(p, x, dy, parts)
 	if db != nil {
@@ -158,6 +152,18 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 // length of a split: the weights, and the biases where there are any.
 func (p convParams) length() int {
 	return int(p.K*(p.C/p.Groups)*p.R*p.S + p.Biased*p.K)
+}
+
+// splitsOn is the number of splits that serves all variants on a device: that of the one
+// which it prefers, with loops inside the budget for the plain kernel too.
+func (p convParams) splitsOn(info compute.Info) uint32 {
+	if tile, splits := p.ranges(); tile > 0 && hardware(info) {
+		return splits
+	}
+	if tiled, ok := weightTiles(p, splitting(info), maxProducts); ok {
+		return tiled.Splits
+	}
+	return p.splits()
 }
 
 // splits of the plain kernel: enough for about 4,096 invocations.

@@ -36,7 +36,28 @@ func init() {
 			return ok
 		}})
 	}
+	for _, d := range convDirects {
+		convForward.Prefer(compute.Variant{Name: d.name, Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+			p := params.(convParams)
+			ok := d.takes(t, p, p.K/p.Groups, uint32(p.terms()))
+			if ok {
+				d.forward.Run(p, x...)
+			}
+			return ok
+		}})
+		convBackwardX.Prefer(compute.Variant{Name: d.name, Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+			p := params.(convParams)
+			ok := d.takes(t, p, p.C/p.Groups, uint32(p.turnedTerms()))
+			if ok {
+				d.backwardX.Run(p, x...)
+			}
+			return ok
+		}})
+	}
 }
+
+// fewTerms is how long sums are, at least, that are worth a step of a tile.
+const fewTerms = 16
 
 // takes reports whether c computes a matrix of rows by columns, of sums of so many terms,
 // where the best tile is so high. Where a tape asks for a variant by name, any that fits

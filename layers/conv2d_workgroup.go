@@ -21,10 +21,10 @@ type convTile struct {
 // second, in memory that not all GPUs have and that others have no more of.
 var convTiles = []convTile{
 	newConvTile("workgroup128deep", ",tile_k=32", 256, func(info compute.Info) bool { return info.Type == "discrete" }),
-	newConvTile("workgroup128", "", 16, hardware),
-	newConvTile("workgroup64", ",tile_m=64,tile_n=64,columns=4", 16, hardware),
-	newConvTile("workgroup32", ",tile_m=32,tile_n=64,rows=4,columns=4", 16, hardware),
-	newConvTile("workgroup16", ",tile_m=16,rows=4,columns=4", 16, hardware),
+	newConvTile("workgroup128", "", fewTerms, hardware),
+	newConvTile("workgroup64", ",tile_m=64,tile_n=64,columns=4", fewTerms, hardware),
+	newConvTile("workgroup32", ",tile_m=32,tile_n=64,rows=4,columns=4", fewTerms, hardware),
+	newConvTile("workgroup16", ",tile_m=16,rows=4,columns=4", fewTerms, hardware),
 }
 
 func newConvTile(name, consts string, terms uint32, suits func(compute.Info) bool) convTile {

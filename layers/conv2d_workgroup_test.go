@@ -18,6 +18,17 @@ type convCase struct {
 	stride, padding, dilation, groups int
 }
 
+// convCases fill no tile, or more than one.
+var convCases = []convCase{
+	{n: 3, in: 20, out: 133, kernel: 3, height: 7, width: 9, stride: 1, padding: 1, dilation: 1, groups: 1},
+	{n: 2, in: 133, out: 9, kernel: 2, height: 7, width: 11, stride: 1, padding: 0, dilation: 1, groups: 1},
+	{n: 1, in: 1, out: 1, kernel: 1, height: 1, width: 1, stride: 1, dilation: 1, groups: 1},
+	{n: 2, in: 34, out: 14, kernel: 3, height: 11, width: 10, stride: 2, padding: 1, dilation: 1, groups: 2},
+	{n: 2, in: 4, out: 5, kernel: 2, height: 5, width: 4, stride: 1, padding: 5, dilation: 2, groups: 1}, // padding wider than the kernel
+	{n: 5, in: 7, out: 7, kernel: 3, height: 13, width: 17, stride: 3, padding: 0, dilation: 2, groups: 7},
+	{n: 1, in: 3, out: 2, kernel: 5, height: 7, width: 5, stride: 9, padding: 0, dilation: 1, groups: 1}, // most of x is stepped over
+}
+
 func (c convCase) params() convParams {
 	p := convShape([]int{c.n, c.in, c.height, c.width}, []int{c.out, c.in / c.groups, c.kernel, c.kernel}, c.stride, c.padding, c.dilation, c.groups)
 	p.Biased, p.Splits = 1, 3
@@ -45,7 +56,10 @@ func (c convCase) runTile(t *compute.Tape, tile convTile) (y, dx *compute.Tensor
 	part := t.New(int(p.Splits), p.length())
 	tile.kernel.Run(p, x, w, w, b, y)
 	tile.backwardX.Run(p, w, dy, dx)
+	tile.backwardX.Run(p, w, dy, dx)
 	tile.split.Run(p, x, dy, dy, part)
+	p.Rectified = 1
+	tile.kernel.Run(p, x, w, w, b, y)
 	for _, z := range []*compute.Tensor{y, dx, part} {
 		t.Keep(z)
 	}
@@ -71,15 +85,7 @@ func TestConv2DWorkgroup(t *testing.T) {
 		if !tile.kernel.RunsOn(dev) {
 			continue
 		}
-		for _, c := range []convCase{
-			{n: 3, in: 20, out: 133, kernel: 3, height: 7, width: 9, stride: 1, padding: 1, dilation: 1, groups: 1},
-			{n: 2, in: 133, out: 9, kernel: 2, height: 7, width: 11, stride: 1, padding: 0, dilation: 1, groups: 1},
-			{n: 1, in: 1, out: 1, kernel: 1, height: 1, width: 1, stride: 1, dilation: 1, groups: 1},
-			{n: 2, in: 34, out: 14, kernel: 3, height: 11, width: 10, stride: 2, padding: 1, dilation: 1, groups: 2},
-			{n: 2, in: 4, out: 5, kernel: 2, height: 5, width: 4, stride: 1, padding: 5, dilation: 2, groups: 1}, // padding wider than the kernel
-			{n: 5, in: 7, out: 7, kernel: 3, height: 13, width: 17, stride: 3, padding: 0, dilation: 2, groups: 7},
-			{n: 1, in: 3, out: 2, kernel: 5, height: 7, width: 5, stride: 9, padding: 0, dilation: 1, groups: 1}, // most of x is stepped over
-		} {
+		for _, c := range convCases {
 			t.Run(fmt.Sprint(tile.name, c), func(t *testing.T) {
 				tape := compute.NewTape(dev)
 				tape.Row = 4
@@ -198,6 +204,14 @@ func TestConv2DOnGPUs(t *testing.T) {
 		y, dx := outputTile(p.K/p.Groups, p.N*p.OH*p.OW, p.Groups), outputTile(p.C/p.Groups, p.N*p.H*p.W, p.Groups)
 		if y != c.y || dx != c.dx || dw != c.dw || int(splits) != c.weightSplit {
 			t.Errorf("%v by %v: tiles of %d, %d and %d rows, %d splits, want %d, %d, %d, %d", c.x, c.w, y, dx, dw, splits, c.y, c.dx, c.dw, c.weightSplit)
+		}
+		gpu, processor := p.splitsOn(compute.Info{Type: "discrete"}), p.splitsOn(compute.Info{Type: "software"})
+		tiled, ok := weightTiles(p, 256, maxProducts)
+		if !ok {
+			tiled.Splits = p.splits()
+		}
+		if dw > 0 && gpu != splits || dw == 0 && gpu == 0 || processor != tiled.Splits {
+			t.Errorf("%v by %v: %d splits on a GPU, %d on a processor, want %d and %d", c.x, c.w, gpu, processor, splits, tiled.Splits)
 		}
 		if p.Splits = splits; dw > 0 && p.part() > longest {
 			t.Errorf("%v by %v: splits of %d", c.x, c.w, p.part())
