@@ -11,17 +11,23 @@ import (
 )
 
 // BenchmarkConv2D reports GFLOP/s, padding taps counted, of the layers of a
-// small network for digits (a, b), of two common sizes (c, d), and of one tap (e, f).
+// small network for digits (a, b), of two common sizes (c, d), of one tap (e, f), and,
+// on GPUs alone, of larger ones (g to j, j with a group for each channel).
 func BenchmarkConv2D(b *testing.B) {
 	reference := compute.Reference()
 	defer reference.Close()
 	for _, s := range []struct {
-		name                          string
-		n, in, size, out, kernel, pad int
+		name                                  string
+		n, in, size, out, kernel, pad, groups int
 	}{
-		{"a", 64, 1, 28, 8, 5, 0}, {"b", 64, 8, 12, 16, 5, 0}, {"c", 32, 16, 14, 32, 3, 1}, {"d", 8, 32, 28, 64, 3, 1}, {"e", 8, 64, 28, 64, 1, 0}, {"f", 8, 256, 14, 64, 1, 0},
+{"a", 64, 1, 28, 8, 5, 0, 1}, {"b", 64, 8, 12, 16, 5, 0, 1}, {"c", 32, 16, 14, 32, 3, 1, 1}, {"d", 8, 32, 28, 64, 3, 1, 1},
+		{"e", 8, 64, 28, 64, 1, 0, 1}, {"f", 8, 256, 14, 64, 1, 0, 1},
+		{"g", 64, 64, 56, 64, 3, 1, 1}, {"h", 64, 256, 14, 256, 3, 1, 1}, {"i", 64, 3, 224, 64, 7, 3, 1}, {"j", 64, 256, 28, 256, 3, 1, 256},
 	} {
 		for _, dev := range []*compute.Device{devicetest.Open(b), reference} {
+			if s.name >= "g" && !hardware(dev.Info()) {
+				continue
+			}
 			variants := []string{"reference"}
 			if !dev.IsReference() {
 				variants = append(convForward.Variants(), "plain")
@@ -29,7 +35,7 @@ func BenchmarkConv2D(b *testing.B) {
 			for _, what := range []string{"y", "dx", "dw"} {
 				for _, variant := range variants {
 					b.Run(s.name+"/"+what+"/"+variant, func(b *testing.B) {
-						l := NewConv2D(s.in, s.out, s.kernel)
+						l := NewConv2DGroups(s.in, s.out, s.kernel, s.kernel, s.groups)
 						l.Padding, l.Bias = s.pad, nil
 						defer dev.Forget(l.Weight)
 						t := compute.NewTape(dev)
