@@ -275,13 +275,9 @@ func (k *Kernel) recordTest(t *Tape) {
 // checksFile is where the tests that kernels have passed on d's adapter and driver
 // are remembered, or "" where there is no such place.
 func (d *Device) checksFile() string {
-	dir := os.Getenv("PUMICE_CACHE")
+	dir := cacheFolder()
 	if dir == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return ""
-		}
-		dir = filepath.Join(user, "pumice")
+		return ""
 	}
 	i := d.info
 	sum := sha256.Sum256([]byte(strings.Join([]string{i.Name, i.Vendor, i.Driver, i.Backend, i.Binding, i.Browser}, "\n")))
@@ -313,15 +309,7 @@ func writeChecks(file string, passed map[string]bool) {
 	all := readChecks(file) // another process may have written meanwhile
 	maps.Copy(all, passed)
 	text, err := json.Marshal(slices.Sorted(maps.Keys(all)))
-	if err != nil || os.MkdirAll(filepath.Dir(file), 0o755) != nil {
-		return
-	}
-	f, err := os.CreateTemp(filepath.Dir(file), "checked-*")
-	if err != nil {
-		return
-	}
-	_, err = f.Write(text)
-	if f.Close() != nil || err != nil || os.Rename(f.Name(), file) != nil {
-		os.Remove(f.Name())
+	if err == nil {
+		_ = replace(file, text)
 	}
 }
