@@ -86,6 +86,7 @@ func fresh(t *testing.T) *compute.Device {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dev.Close() })
+	dev.Tune(false)
 	return dev
 }
 

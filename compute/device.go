@@ -43,6 +43,7 @@ type Device struct {
 	up     atomic.Int64
 	down   atomic.Int64
 	checks checks
+	tuner  tuner
 }
 
 // engine is what differs between the GPU and the reference.

@@ -103,6 +103,18 @@ func (d *Dispatch) flops(groups [3]uint32) (int64, error) {
 	return int64(n), nil
 }
 
+// bytes is the size of the bound tensors, each counted once.
+func (d *Dispatch) bytes() (n int64) {
+	counted := map[*slot]bool{}
+	for _, x := range d.Tensors {
+		if !counted[x.base] {
+			n += int64(x.Len()) * 4
+		}
+		counted[x.base] = true
+	}
+	return n
+}
+
 // text is the WGSL that goes to the driver.
 func (d *Dispatch) text(bake bool) (string, error) {
 	var params []string

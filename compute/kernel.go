@@ -29,6 +29,7 @@ type Kernel struct {
 	gpuRuns atomic.Int64
 
 	variants []Variant
+	class    func(params any) any // see Classes
 	fusions  []Fusion
 	over     *overwriting
 	parts    []*Kernel // whose work it does, of one made by chain

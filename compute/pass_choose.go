@@ -10,10 +10,13 @@ import (
 // that suit some devices or shapes better.
 type Variant struct {
 	Name string
-	// Suits reports whether the variant is worth taking on a device; nil is always.
+	// Suits reports whether the variant is worth taking on a device; nil is always. It
+	// is a guess about speed, which a device that tunes does not ask for, unless there
+	// is a Prove.
 	Suits func(info Info) bool
 	// Record records, on t, runs that do what a run of the kernel with the params and
-	// tensors does, and reports whether it can; else it records nothing.
+	// tensors does, and reports whether it can; else it records nothing. Where t's
+	// Variant is empty it may also decline for the sake of speed.
 	Record func(t *Tape, params any, tensors []*Tensor) bool
 	// Prove tests all of the variant on a device, once, before a program takes it there:
 	// where it is not enough that each of its kernels is right. An error is a reason to
@@ -24,7 +27,7 @@ type Variant struct {
 // Prefer adds a variant of k, which is preferred to those added later. A program takes
 // the first that suits its device, can do the params at hand, and whose kernels run on
 // the device (see RunsOn) and compute what they should there (see Device.Refused); the last resort is k
-// itself.
+// itself. On a device that tunes, the fastest comes first (see Device.Tune).
 func (k *Kernel) Prefer(v Variant) { k.variants = append(k.variants, v) }
 
 // Variants are the names of k's variants, the preferred first.
@@ -55,43 +58,64 @@ type recorded struct {
 // variants records the variants of d. Only the one of a name is recorded where name
 // is not empty, whether it suits the device or not; for the dispatches that it records
 // in turn the device has the choice.
-func (t *Tape) variants(d Dispatch, name string) choices {
+func (t *Tape) variants(d Dispatch, name string, check bool) (choices, error) {
 	c := choices{itself: d}
 	for _, v := range d.Kernel.variants {
 		if name != "" && v.Name != name || name == "" && v.Suits != nil && !v.Suits(t.dev.info) {
 			continue
 		}
-		if list, ok := t.record(v, d); ok {
-			variant := t.Variant
-			t.Variant = ""
-			c.variants = append(c.variants, recorded{v, t.choices(list, "")})
-			t.Variant = variant
+		r, ok, err := t.record(v, d, t.Variant, check)
+		if err != nil {
+			return c, err
+		}
+		if ok {
+			c.variants = append(c.variants, r)
 		}
 	}
-	return c
+	return c, nil
 }
 
-// record returns what a variant does for d, and whether it can, on the tape's device.
-func (t *Tape) record(v Variant, d Dispatch) (list []Dispatch, ok bool) {
-	defer func(before []Dispatch) { t.list = before }(t.list)
-	t.list = nil
+// record is what a variant does for d where the tape's Variant is the name, and whether
+// it can and its kernels run on the device.
+func (t *Tape) record(v Variant, d Dispatch, name string, check bool) (r recorded, ok bool, err error) {
+	defer func(list []Dispatch, name string) { t.list, t.Variant = list, name }(t.list, t.Variant)
+	t.list, t.Variant = nil, name
 	t.in(d.scope, func() { ok = v.Record(t, d.Params, d.Tensors) })
-	return t.list, ok && !slices.ContainsFunc(t.list, func(d Dispatch) bool { return !d.Kernel.RunsOn(t.dev) })
+	if !ok || slices.ContainsFunc(t.list, func(d Dispatch) bool { return !d.Kernel.RunsOn(t.dev) }) {
+		return recorded{}, false, nil
+	}
+	list := t.list
+	t.Variant = ""
+	parts, err := t.choices(list, "", check)
+	return recorded{v, parts}, err == nil, err
 }
 
 // choices are those for each dispatch of a list.
-func (t *Tape) choices(list []Dispatch, name string) (all []choices) {
-	for _, d := range list {
-		all = append(all, t.variants(d, name))
+func (t *Tape) choices(list []Dispatch, name string, check bool) ([]choices, error) {
+	all := make([]choices, len(list))
+	for i, d := range list {
+		c, err := t.variants(d, name, check)
+		if err == nil && name == "" && len(d.Kernel.variants) > 0 && t.dev.Tunes() {
+			c, err = t.tuned(c, check)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all[i] = c
 	}
-	return all
+	return all, nil
 }
 
 // choose puts variants in the place of dispatches. With check it tests the kernels
 // that it takes, falls back where one fails, and returns an error that wraps
-// ErrWrongNumbers where none is left.
+// ErrWrongNumbers where none is left. A device that tunes measures variants then;
+// without check it goes by what it knows.
 func (t *Tape) choose(list []Dispatch, name string, check bool) ([]Dispatch, error) {
-	return settle(t.dev, t.choices(list, name), check)
+	all, err := t.choices(list, name, check)
+	if err != nil {
+		return nil, err
+	}
+	return settle(t.dev, all, check)
 }
 
 // settle takes the first of each choices whose kernels the device may use.
@@ -147,9 +171,7 @@ func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell
 	}
 	first := c.variants[0]
 	drop := func(kernel, reason string) {
-		if dev.refuse(Refusal{Kernel: kernel, Variant: first.Name, Reason: reason}) {
-			slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", kernel, "variant", first.Name, "adapter", dev.info.Name, "reason", reason)
-		}
+		dev.warn(kernel, first.Name, reason)
 		c.variants = c.variants[1:]
 	}
 	for i := range first.parts {
@@ -171,6 +193,23 @@ func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell
 		fell = true
 	}
 	return nil, fell, err
+}
+
+// warn notes that a variant is refused, and logs it once.
+func (d *Device) warn(kernel, variant, reason string) {
+	if d.refuse(Refusal{Kernel: kernel, Variant: variant, Reason: reason}) {
+		slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", kernel, "variant", variant, "adapter", d.info.Name, "reason", reason)
+	}
+}
+
+// refused is the first kernel of list that is wrong, and the reason.
+func refused(list []Dispatch, wrong map[*Kernel]string) (*Kernel, string) {
+	for _, d := range list {
+		if reason, ok := wrong[d.Kernel]; ok {
+			return d.Kernel, reason
+		}
+	}
+	return nil, ""
 }
 
 // Lowered lists what the tape compiles to, without the named passes and before

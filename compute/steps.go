@@ -59,14 +59,10 @@ func (s *Step) join(other Step) {
 func (p *Program) step(i int) (Step, error) {
 	d := &p.list[i]
 	s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Part: d.scope, Workgroup: d.Kernel.entry.Workgroup}
-	counted := map[*slot]bool{}
 	for _, x := range d.Tensors {
 		s.Tensors = append(s.Tensors, x.String())
-		if !counted[x.base] {
-			s.Bytes += int64(x.Len()) * 4
-		}
-		counted[x.base] = true
 	}
+	s.Bytes = d.bytes()
 	var err error
 	if s.Groups, err = d.grid(int(p.dev.info.Limits.WorkgroupsPerDimension)); err != nil {
 		return s, err

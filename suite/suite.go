@@ -311,6 +311,7 @@ func alone() (ops []conform.Op) {
 	}
 	sizes := map[string][]string{
 		"metrics.judge": {"rows=1,classes=1", "rows=3,classes=2", "rows=67,classes=7"}, "metrics.tally": {"rows=1,classes=1", "rows=67,classes=3"},
+		"ceiling.products": {"m=1,k=0,f=0.5,g=1", "m=67,k=5,f=0.5,g=0.25", "m=64,k=129,f=1,g=0"}, "ceiling.sums": {"m=1,k=0,f=0,g=0", "m=67,k=0,f=0,g=0"},
 		"batch.load": batch, "broadcast.add": axes, "broadcast.multiply": axes,
 	}
 	for _, k := range compute.Kernels() {

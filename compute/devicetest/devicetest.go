@@ -14,15 +14,20 @@ import (
 )
 
 var open = sync.OnceValues(func() (*compute.Device, error) {
-	return compute.Open(context.Background(), compute.Want{
+	dev, err := compute.Open(context.Background(), compute.Want{
 		Name:          os.Getenv("PUMICE_ADAPTER"),
 		DefaultLimits: os.Getenv("PUMICE_LIMITS") == "default",
 	})
+	if err == nil {
+		dev.Tune(false)
+	}
+	return dev, err
 })
 
 // Open returns the GPU device that the tests of one process share: the best
 // adapter, or the one whose name holds PUMICE_ADAPTER, with the guaranteed
-// minimum of limits where PUMICE_LIMITS is default. No adapter is a failure.
+// minimum of limits where PUMICE_LIMITS is default. It does not tune, so that what a
+// test runs does not depend on what was measured. No adapter is a failure.
 func Open(t testing.TB) *compute.Device {
 	t.Helper()
 	dev, err := open()

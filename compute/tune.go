@@ -1,0 +1,232 @@
+package compute
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"math/bits"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Tune says whether programs compiled from now on take the variants of kernels that
+// are the fastest on the device, as measured, instead of those that suit it by rule.
+// Where it is not called, the environment's PUMICE_TUNE (1 or 0) decides, and without
+// that GPUs tune and software adapters do not: measuring pays where programs run long.
+//
+// What is measured, once, is every class of params that a program has (Kernel.Classes):
+// the variants that can do it and pass their tests on the device, in turn, for 300 ms
+// at most. The choice is kept for later processes in PUMICE_CACHE, or pumice in the
+// user's cache folder, for the adapter, its driver and this version of Pumice, and so
+// a program computes the same bits in every run; on two machines that chose differently it need not.
+func (d *Device) Tune(on bool) {
+	d.tuner.asked.Store(-1)
+	if on {
+		d.tuner.asked.Store(1)
+	}
+}
+
+// Tunes reports whether the device tunes.
+func (d *Device) Tunes() bool {
+	if asked := d.tuner.asked.Load(); asked != 0 {
+		return asked > 0
+	}
+	if v, given := os.LookupEnv("PUMICE_TUNE"); given {
+		on, err := strconv.ParseBool(v)
+		if err == nil {
+			return on
+		}
+		d.tuner.odd.Do(func() { slog.Warn("pumice: PUMICE_TUNE is neither 1 nor 0, and not heeded", "got", v) })
+	}
+	return d.info.Type == "discrete" || d.info.Type == "integrated"
+}
+
+// Choice says how the variants of a kernel compare on a device, for a class of params.
+type Choice struct {
+	Kernel     string      `json:"kernel"`
+	Class      string      `json:"class"`
+	Variant    string      `json:"variant"` // plain is the kernel itself
+	Reason     string      `json:"reason"`
+	Candidates []Candidate `json:"candidates"`
+	Texts      string      `json:"texts"` // a hash of all that the candidates run
+	Cached     bool        `json:"-"`     // not measured by this device, but read
+}
+
+// Candidate is a variant that was measured, or left out. The first one is what the
+// device takes where it does not tune.
+type Candidate struct {
+	Variant string        `json:"variant"`
+	Floor   time.Duration `json:"floor_ns"`            // what it takes at the adapter's ceilings
+	Median  time.Duration `json:"median_ns,omitempty"` // of the samples
+	Least   time.Duration `json:"least_ns,omitempty"`
+	Most    time.Duration `json:"most_ns,omitempty"`
+	Samples int           `json:"samples,omitempty"`
+	Left    string        `json:"left,omitempty"` // why it was not measured to the end
+}
+
+// Choices lists the choices that programs of d were compiled with, in the order of
+// their first use.
+func (d *Device) Choices() []Choice {
+	d.tuner.Lock()
+	defer d.tuner.Unlock()
+	var all []Choice
+	for _, c := range d.tuner.used {
+		all = append(all, *c)
+	}
+	return all
+}
+
+// Classes says which params of k are alike when variants are compared: those that class
+// makes equal. Without it each params is a class of its own.
+func (k *Kernel) Classes(class func(params any) any) { k.class = class }
+
+// Class is the class of params, as text.
+func (k *Kernel) Class(params any) string {
+	if k.class != nil {
+		params = k.class(params)
+	}
+	return strings.Trim(fmt.Sprintf("%+v", params), "{}")
+}
+
+// BatchClass is n where it is small, up to 16, and else the next power of two: what a
+// class of params has in the place of a number that changes with the batch.
+func BatchClass(n uint32) uint32 {
+	if n <= 16 || n > 1<<31 {
+		return n
+	}
+	return 1 << bits.Len32(n-1)
+}
+
+// tuner is what a device knows of which variants are fast. One goroutine measures at a
+// time.
+type tuner struct {
+	sync.Mutex
+	asked    atomic.Int32 // by Tune: 0 nothing, 1 on, -1 off
+	odd      sync.Once
+	loaded   bool
+	known    map[string]*Choice // by key
+	used     []*Choice
+	ceilings *ceilings
+	unkept   bool // a file could not be written, which was said
+
+	trial func(variant string, list []Dispatch) (*trial, error) // of tests; nil is stand.trial
+}
+
+func (c *Choice) key() string { return c.Kernel + " " + c.Class + " " + c.Texts }
+
+// candidates are the ways to do a dispatch that are compared: each a list, by name.
+type candidates struct {
+	names []string
+	lists [][]Dispatch
+}
+
+// tuned puts the variant that is the fastest first, measuring where that is not known
+// and measure is set. The others follow as they were, should it be refused. A variant
+// with a test of its own is compared where it suits the device only.
+func (t *Tape) tuned(c choices, measure bool) (choices, error) {
+	d := c.itself
+	if groups, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension)); err == nil && groups[0] == 0 {
+		return c, nil // nothing to do
+	}
+	itself := recorded{Variant{Name: plain}, []choices{{itself: d}}}
+	all := slices.Clone(c.variants)
+	if len(all) == 0 {
+		all = append(all, itself)
+	}
+	suit := len(all) // but for the kernel itself, which is slow as a rule, where something else suits
+	for _, v := range d.Kernel.variants {
+		if v.Prove != nil || slices.ContainsFunc(all, func(r recorded) bool { return r.Name == v.Name }) {
+			continue
+		}
+		r, ok, err := t.record(v, d, v.Name, measure)
+		if err != nil {
+			return c, err
+		}
+		if ok && t.dev.within(taken(r.parts)) {
+			all = append(all, r)
+		}
+	}
+	if len(c.variants) > 0 {
+		all = append(all, itself)
+	}
+	if len(all) < 2 {
+		return c, nil
+	}
+	var flat candidates
+	for _, r := range all {
+		flat.names, flat.lists = append(flat.names, r.Name), append(flat.lists, taken(r.parts))
+	}
+	choice, err := t.dev.choice(d, flat, suit, measure)
+	if err != nil || choice == nil {
+		return c, err
+	}
+	first := choices{itself: d, variants: []recorded{all[slices.Index(flat.names, choice.Variant)]}}
+	for _, r := range c.variants {
+		if r.Name != choice.Variant {
+			first.variants = append(first.variants, r)
+		}
+	}
+	return first, nil
+}
+
+// within reports whether dispatches keep the device's limits and the loop budget.
+func (d *Device) within(list []Dispatch) bool {
+	for i := range list {
+		w := list[i].Kernel.entry.Workgroup
+		_, err := list[i].grid(int(d.info.Limits.WorkgroupsPerDimension))
+		if err != nil || list[i].checkTrips() != nil || w[0]*w[1]*w[2] > int(d.info.Limits.InvocationsPerWorkgroup) {
+			return false
+		}
+	}
+	return true
+}
+
+// choice is the choice for x's class, or nil where it is not known and not to be
+// measured. The first so many of all suit the device by rule.
+func (d *Device) choice(x Dispatch, all candidates, suit int, measure bool) (*Choice, error) {
+	u := &d.tuner
+	u.Lock()
+	defer u.Unlock()
+	if !u.loaded {
+		u.loaded = true
+		u.known, u.ceilings = d.readTuned(u.ceilings)
+	}
+	fresh := &Choice{Kernel: x.Kernel.name, Class: x.Kernel.Class(x.Params), Texts: all.hash()}
+	c := u.known[fresh.key()]
+	if c == nil || !slices.Contains(all.names, c.Variant) {
+		if !measure {
+			return nil, nil
+		}
+		sure, err := d.rank(fresh, all, suit)
+		if err != nil {
+			return nil, err
+		}
+		slog.Debug("pumice: a variant was chosen", "kernel", fresh.Kernel, "class", fresh.Class, "variant", fresh.Variant, "reason", fresh.Reason)
+		c = fresh
+		if sure {
+			c = d.keep(fresh)
+		}
+		u.known[c.key()] = c
+	}
+	if !slices.Contains(u.used, c) {
+		u.used = append(u.used, c)
+	}
+	return c, nil
+}
+
+// hash tells the texts that the candidates run apart, and their names.
+func (c candidates) hash() string {
+	sum := sha256.New()
+	for i, name := range c.names {
+		fmt.Fprintln(sum, name)
+		for _, d := range c.lists[i] {
+			fmt.Fprintln(sum, d.Kernel.hash())
+		}
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:6])
+}
