@@ -28,6 +28,7 @@ type Report struct {
 	Peer    *System      `json:"peer,omitempty"`
 	Rows    []Row        `json:"rows"`
 	Kernels []KernelTime `json:"kernels,omitempty"`
+	Tuned   []Tuned      `json:"tuned,omitempty"`
 }
 
 // System is what a system ran on, as it says itself.
@@ -110,6 +111,9 @@ func ReadReport(path string) (*Report, error) {
 // WriteTable writes the report for reading.
 func (r *Report) WriteTable(out io.Writer) error {
 	fmt.Fprintf(out, "device: %s, driver %s\n%s\n", r.System.Adapter, orDash(r.System.Driver), r.System.Runtime)
+	if len(r.Rows) == 0 {
+		return writeTuned(out, r.Tuned)
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "\tsystem\tmedian\tleast\tmost\t\trate\t\tratio\t\n")
 	for _, row := range r.Rows {

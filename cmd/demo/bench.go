@@ -36,7 +36,7 @@ with other systems.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(benchMatMul(), benchConv(), benchStep(), benchDispatch(), benchMemory(), benchCurve())
+	cmd.AddCommand(benchMatMul(), benchConv(), benchStep(), benchDispatch(), benchMemory(), benchCurve(), benchTune())
 	return cmd
 }
 
