@@ -64,6 +64,7 @@ var builtins = map[string]string{
 // workgroups of one size.
 func Join(parts []Part) (text string, workgroups, block int, err error) {
 	var body, out strings.Builder
+	enable := ""
 	declared := map[int]bool{}
 	block = 1
 	for _, p := range parts {
@@ -77,13 +78,17 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 		for _, b := range p.Shader.Bindings[1:] {
 			names[b.Name] = fmt.Sprintf("p%d_%s", i, b.Name)
 		}
-		code := blankComments(p.Text)
+		code, half := strings.CutPrefix(blankComments(p.Text), EnableF16)
+		if half {
+			enable = EnableF16
+		}
 		for k, b := range p.Entry.Bindings {
 			names[b.Name] = fmt.Sprintf("joined_%d", p.Bindings[k])
-			code = regexp.MustCompile(`@group\(0\)\s*@binding\(\d+\)\s*var<[^>]*>\s+`+b.Name+`\s*:[^;]*;`).ReplaceAllString(code, "")
-			if !declared[p.Bindings[k]] {
-				fmt.Fprintf(&out, "@group(0) @binding(%d) var<storage, %s> joined_%d: %s;\n", p.Bindings[k], b.Access, p.Bindings[k], b.Type)
+			declaration := regexp.MustCompile(`@group\(0\)\s*@binding\(\d+\)\s*var<[^>]*>\s+` + b.Name + `\s*:\s*([^;]*);`)
+			if !declared[p.Bindings[k]] { // the type is the text's, which StoreF16 may have changed
+				fmt.Fprintf(&out, "@group(0) @binding(%d) var<storage, %s> joined_%d: %s;\n", p.Bindings[k], b.Access, p.Bindings[k], declaration.FindStringSubmatch(code)[1])
 			}
+			code = declaration.ReplaceAllString(code, "")
 			declared[p.Bindings[k]] = true
 		}
 		var arguments []string
@@ -104,7 +109,7 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 		workgroups += count
 	}
 	fmt.Fprintf(&out, "\n@compute @workgroup_size(%d)\nfn join(@builtin(workgroup_id) all: vec3<u32>, @builtin(local_invocation_index) lane: u32) {\n%s}\n", block, body.String())
-	return out.String(), workgroups, block, nil
+	return enable + out.String(), workgroups, block, nil
 }
 
 // rename gives identifiers of a module other names, but not fields.

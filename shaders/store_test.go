@@ -1,0 +1,56 @@
+package shaders
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestStoreF16(t *testing.T) {
+	const head = `// twice: y = x.
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> at: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> z: array<f32>;
+`
+	for _, c := range []struct{ code, want string }{
+		{"let a = x[i];", "let a = f32(x[i]);"},
+		{"let a = z[i] + id.x + p.y[0];", "let a = z[i] + id.x + p.y[0];"},
+		{"let a = x[at[i] + u32(x[at[0]])].x;", "let a = f32(x[at[i] + u32(f32(x[at[0]]))]).x;"},
+		{"let a = y[i].xz * y[i][j];", "let a = vec4<f32>(y[i]).xz * vec4<f32>(y[i])[j];"},
+		{"if c { y[i] = v; }", "if c { y[i] = vec4<f16>(v); }"},
+		{"y[i]=v;", "y[i] = vec4<f16>(v);"},
+		{"y[i].x = x[i]; // x[i]", "y[i].x = f16(f32(x[i])); // x[i]"},
+		{"// y[i]\n    y[i][at[k]] = 1.0;", "// y[i]\n    y[i][at[k]] = f16(1.0);"},
+		{"x[u32(x[i])] += v * 2.0;", "x[u32(f32(x[i]))] = f16(f32(x[u32(f32(x[i]))]) + (v * 2.0));"},
+		{"y[i].y -= v;", "y[i].y = f16(vec4<f32>(y[i]).y - (v));"},
+		{"let same = x[i] == x[j] && x[k] > 0.0;", "let same = f32(x[i]) == f32(x[j]) && f32(x[k]) > 0.0;"},
+		{"struct P { x: f32 }\nfn f(x: f32, z: f32) -> f32 { return x + y[0].x; }\nfn g() -> f32 { return x[0]; }", "struct P { x: f32 }\nfn f(x: f32, z: f32) -> f32 { return x + vec4<f32>(y[0]).x; }\nfn g() -> f32 { return f32(x[0]); }"},
+		{"let xy = yx + y0;", "let xy = yx + y0;"},
+	} {
+		got, err := StoreF16(head+c.code, "x", "y")
+		_, code, _ := strings.Cut(got, "z: array<f32>;\n")
+		if err != nil || code != c.want {
+			t.Errorf("%q: got %q, %v, want %q", c.code, code, err, c.want)
+		}
+		for _, line := range []string{"enable f16;\n// twice", "x: array<f16>;", "y: array<vec4<f16>>;"} {
+			if !strings.Contains(got, line) {
+				t.Errorf("%q: no %q in %q", c.code, line, got)
+			}
+		}
+	}
+	for _, c := range []struct{ code, name, want string }{
+		{"", "w", "no binding w"},
+		{"", "at", "binding at is array<u32>"},
+		{"let p = &x[i];", "x", "pointer to x"},
+		{"let n = arrayLength(&x);", "x", "other than by element"},
+		{"let a = x[i;", "x", "no bracket"},
+		{"x[i] = 1.0 }", "x", "no semicolon"},
+	} {
+		if _, err := StoreF16(head+c.code, c.name); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q, %s: got %v, want an error with %q", c.code, c.name, err, c.want)
+		}
+	}
+	if got, err := StoreF16(head); got != head || err != nil {
+		t.Errorf("of no names: %q, %v", got, err)
+	}
+}
