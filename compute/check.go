@@ -51,19 +51,22 @@ func (d *Device) refuse(r Refusal) bool {
 // checks is what a device knows of its kernels.
 type checks struct {
 	sync.Mutex
-	passed  map[string]bool    // by Kernel.hash
-	wrong   map[*Kernel]string // with the reason
-	proved  map[string]string  // variants that were tested: why not, or ""
+	passed  map[string]bool              // by Kernel.hash
+	wrong   map[DType]map[*Kernel]string // by what tensors are stored as, with the reason
+	proved  map[string]string            // variants that were tested: why not, or ""
 	refused []Refusal
 	loaded  bool
 }
 
 // hash is of all that decides what a test of the kernel gives on a device.
-func (k *Kernel) hash() string {
+func (k *Kernel) hash(storage DType) string {
 	k.hashOnce.Do(func() {
 		sum := sha256.Sum256([]byte("1\n" + k.name + "\n" + k.shader.Text))
 		k.hashText = fmt.Sprintf("%x", sum[:12])
 	})
+	if storage == F16 {
+		return k.hashText + "-f16"
+	}
 	return k.hashText
 }
 
@@ -71,6 +74,19 @@ func (k *Kernel) hash() string {
 // does, and returns all that are known to be wrong, with the reason. A kernel that is
 // not Testable counts as right. The error is that of a device that cannot test.
 func (d *Device) Check(kernels ...*Kernel) (map[*Kernel]string, error) {
+	return d.check(F32, kernels)
+}
+
+// CheckF16 is Check with every tensor of f32 stored as f16, which Compile does besides
+// for kernels that run with any such tensor. The error wraps ErrFeature where the device has no f16.
+func (d *Device) CheckF16(kernels ...*Kernel) (map[*Kernel]string, error) {
+	return d.check(F16, kernels)
+}
+
+func (d *Device) check(storage DType, kernels []*Kernel) (map[*Kernel]string, error) {
+	if err := d.Stores(storage); err != nil {
+		return nil, err
+	}
 	if d.IsReference() {
 		return nil, nil
 	}
@@ -78,35 +94,36 @@ func (d *Device) Check(kernels ...*Kernel) (map[*Kernel]string, error) {
 	defer d.checks.Unlock()
 	c := &d.checks
 	if !c.loaded {
-		c.loaded, c.passed, c.wrong = true, readChecks(d.checksFile()), map[*Kernel]string{}
+		c.loaded, c.passed, c.wrong = true, readChecks(d.checksFile()), map[DType]map[*Kernel]string{F32: {}, F16: {}}
 	}
 	var untested []*Kernel
 	for _, k := range kernels {
-		if _, ok := c.wrong[k]; !ok && !c.passed[k.hash()] && !slices.Contains(untested, k) && k.Testable() == nil && k.RunsOn(d) {
+		if _, ok := c.wrong[storage][k]; !ok && !c.passed[k.hash(storage)] && !slices.Contains(untested, k) && k.Testable() == nil && k.RunsOn(d) {
 			untested = append(untested, k)
 		}
 	}
 	if len(untested) > 0 {
-		wrong, err := d.test(untested)
+		wrong, err := d.test(storage, untested)
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(c.wrong, wrong)
+		maps.Copy(c.wrong[storage], wrong)
 		for _, k := range untested {
 			if _, ok := wrong[k]; !ok {
-				c.passed[k.hash()] = true
+				c.passed[k.hash(storage)] = true
 			}
 		}
 		writeChecks(d.checksFile(), c.passed)
 	}
-	return maps.Clone(c.wrong), nil
+	return maps.Clone(c.wrong[storage]), nil
 }
 
 // test runs the test of each kernel, all in one program, or one by one where that
 // cannot be built.
-func (d *Device) test(kernels []*Kernel) (map[*Kernel]string, error) {
+func (d *Device) test(storage DType, kernels []*Kernel) (map[*Kernel]string, error) {
 	wrong := map[*Kernel]string{}
 	t := NewTape(d)
+	t.Storage = storage
 	for _, k := range kernels {
 		k.recordTest(t)
 	}
@@ -123,7 +140,7 @@ func (d *Device) test(kernels []*Kernel) (map[*Kernel]string, error) {
 	}
 	if err != nil || len(differences) > 0 && len(kernels) > 1 {
 		for _, k := range kernels {
-			one, err := d.test([]*Kernel{k})
+			one, err := d.test(storage, []*Kernel{k})
 			if err != nil {
 				return nil, err
 			}
@@ -146,7 +163,7 @@ func deviceFault(err error) bool {
 // returns why the variant must not be used, or "". The error is that of a device that
 // cannot test.
 func (d *Device) prove(k *Kernel, v Variant) (reason string, err error) {
-	name := k.hash() + " " + v.Name
+	name := k.hash(F32) + " " + v.Name
 	d.checks.Lock()
 	reason, known := d.checks.proved[name]
 	d.checks.Unlock()

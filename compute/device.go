@@ -44,6 +44,7 @@ type Device struct {
 	down   atomic.Int64
 	checks checks
 	tuner  tuner
+	f16    bool // shaders may use f16
 }
 
 // engine is what differs between the GPU and the reference.
@@ -173,6 +174,9 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 	if slices.Contains(info.Features, "subgroups") && webgpu.Browser() == "" && !w.DefaultLimits {
 		features = append(features, "subgroups") // of browsers' WGSL, which asks for them, nothing is known here
 	}
+	if slices.Contains(info.Features, shaderF16) && !w.DefaultLimits {
+		features = append(features, shaderF16)
+	}
 	gpu, err := chosen.Open("pumice", limits, features)
 	if err != nil {
 		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
@@ -183,7 +187,8 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 		gpu.Release()
 		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
 	}
-	if len(features) > 0 {
+	d.f16 = slices.Contains(features, shaderF16)
+	if slices.Contains(features, "subgroups") {
 		d.info.Subgroup = subgroup(ctx, gpu)
 	}
 	return d, nil
@@ -257,7 +262,7 @@ func (d *Device) allocLocked(owner, label string, dtype DType, n int) (*buffer, 
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	size := uint64(n) * 4
+	size := uint64(dtype.bytes(n))
 	if limit := min(d.info.Limits.StorageBindingSize, d.info.Limits.BufferSize); size > limit {
 		return nil, fmt.Errorf("compute: tensor %s of %d elements needs %d bytes, a binding holds at most %d: %w", label, n, size, limit, ErrLimit)
 	}
@@ -292,7 +297,7 @@ func (d *Device) freeLocked(b *buffer) {
 	}
 	if use := d.ledger[b.owner]; use != nil {
 		use.Buffers--
-		use.Bytes -= int64(b.n) * 4
+		use.Bytes -= b.dtype.bytes(b.n)
 		if use.Buffers == 0 {
 			delete(d.ledger, b.owner)
 		}
@@ -304,7 +309,7 @@ func (d *Device) readInto(ctx context.Context, b *buffer, dst []uint32) error {
 	if err != nil {
 		return err
 	}
-	d.down.Add(int64(len(dst)) * 4)
+	d.down.Add(b.dtype.bytes(len(dst)))
 	return r.wait(ctx, dst)
 }
 

@@ -63,11 +63,8 @@ func (d *Device) paramLocked(p *Param) (*buffer, error) {
 }
 
 func (d *Device) upload(b *buffer, p *Param) error {
-	words := p.Ints
-	if words == nil {
-		words = asWords(p.Data)
-	}
-	d.up.Add(int64(len(words)) * 4)
+	words := p.words()
+	d.up.Add(b.dtype.bytes(len(words)))
 	if err := d.eng.write(b, words); err != nil {
 		return fmt.Errorf("compute: upload %s: %w", p.Name, err)
 	}
@@ -81,7 +78,7 @@ func (d *Device) Upload(params ...*Param) error {
 	if err := d.open(); err != nil {
 		return err
 	}
-	for _, p := range params {
+	for _, p := range withHalves(params) {
 		p.check("Device.Upload")
 		d.mu.Lock()
 		b, ok := d.params[p]
@@ -112,11 +109,7 @@ func (d *Device) Download(ctx context.Context, params ...*Param) error {
 		if !ok {
 			continue
 		}
-		words := p.Ints
-		if words == nil {
-			words = asWords(p.Data)
-		}
-		if err := d.readInto(ctx, b, words); err != nil {
+		if err := d.readInto(ctx, b, p.words()); err != nil {
 			return fmt.Errorf("compute: download %s: %w", p.Name, err)
 		}
 	}
@@ -126,6 +119,7 @@ func (d *Device) Download(ctx context.Context, params ...*Param) error {
 // Forget frees the device's copies of the parameters; those that an open program
 // uses, with the last such program.
 func (d *Device) Forget(params ...*Param) {
+	params = withHalves(params)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range params {
@@ -152,9 +146,9 @@ func (b *buffer) part(label string, offset, n int) *buffer {
 	return &buffer{label: label, owner: b.owner, dtype: b.dtype, n: n, round: b.round, gpu: b.gpu, parent: b, offset: offset}
 }
 
-// allocTogether makes buffers of a program for slots in one, at the offsets.
+// allocTogether makes buffers of a program for slots of one type in one, at the offsets.
 func (d *Device) allocTogether(owner, label string, slots []*slot, offsets []int, n int) ([]*buffer, error) {
-	whole, err := d.alloc(owner, label, F32, n)
+	whole, err := d.alloc(owner, label, slots[0].dtype, n)
 	if err != nil {
 		return nil, err
 	}

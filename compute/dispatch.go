@@ -108,7 +108,7 @@ func (d *Dispatch) bytes() (n int64) {
 	counted := map[*slot]bool{}
 	for _, x := range d.Tensors {
 		if !counted[x.base] {
-			n += int64(x.Len()) * 4
+			n += x.base.dtype.bytes(x.Len())
 		}
 		counted[x.base] = true
 	}
@@ -121,5 +121,28 @@ func (d *Dispatch) text(bake bool) (string, error) {
 	if d.baked(bake) {
 		params = d.Kernel.literals(d.Params)
 	}
-	return d.Kernel.shader.Specialize(d.Kernel.entry.Name, d.Consts, params)
+	text, err := d.Kernel.shader.Specialize(d.Kernel.entry.Name, d.Consts, params)
+	if err != nil || d.storage() != F16 {
+		return text, err
+	}
+	var halves []string
+	for i, x := range d.Tensors {
+		if x.base.dtype == F16 {
+			halves = append(halves, d.binding(i).Name)
+		}
+	}
+	if text, err = shaders.StoreF16(text, halves...); err != nil {
+		return "", fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
+	}
+	return text, nil
+}
+
+// storage is F16 where any of d's tensors is stored so.
+func (d *Dispatch) storage() DType {
+	for _, x := range d.Tensors {
+		if x.base.dtype == F16 {
+			return F16
+		}
+	}
+	return F32
 }

@@ -20,6 +20,8 @@ var (
 	// ErrLimit says that a tensor, dispatch or kernel is beyond a limit of the
 	// device.
 	ErrLimit = errors.New("limit of the device exceeded")
+	// ErrFeature says that the device was opened without a feature that is needed.
+	ErrFeature = errors.New("feature of the device missing")
 	// ErrWrongNumbers says that a kernel that a program needs computes something else
 	// on this device than it is defined to.
 	ErrWrongNumbers = errors.New("the device computes wrong numbers")

@@ -63,10 +63,10 @@ func (e *gpu) close() {
 }
 
 // padded is the size of a tensor's buffer: whole vec4s, and never empty.
-func padded(n int) uint64 { return uint64(max(n, 1)+3) / 4 * 16 }
+func padded(dtype DType, n int) uint64 { return uint64(dtype.bytes((max(n, 1) + 3) / 4 * 4)) }
 
 func (e *gpu) alloc(label string, dtype DType, n int) (*buffer, error) {
-	b, err := e.dev.NewBuffer(label, padded(n), webgpu.Storage)
+	b, err := e.dev.NewBuffer(label, padded(dtype, n), webgpu.Storage)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +89,11 @@ func (e *gpu) write(b *buffer, words []uint32) error {
 	if len(words) == 0 {
 		return nil
 	}
+	if b.dtype == F16 {
+		words = packF16(words)
+	}
 	e.written.Store(true)
-	return e.dev.Write(b.gpu, uint64(b.offset)*4, asBytes(words))
+	return e.dev.Write(b.gpu, uint64(b.dtype.bytes(b.offset)), asBytes(words))
 }
 
 func (e *gpu) submit(p *webgpu.Plan, first, last int) error {
@@ -115,7 +118,7 @@ type reader struct {
 	stage *webgpu.Buffer
 	plan  *webgpu.Plan
 	nonce uint32
-	bytes []uint32
+	words []uint32
 }
 
 func (r *reader) release() {
@@ -130,21 +133,21 @@ func (e *gpu) read(b *buffer) (pending, error) {
 	if n := len(b.readers); n > 0 {
 		r, b.readers = b.readers[n-1], b.readers[:n-1]
 	} else {
-		size := uint64(b.n) * 4
+		size := uint64(b.dtype.bytes(b.n)+3) / 4 * 4
 		stage, err := e.dev.NewBuffer(b.label+" read-back", size+4, webgpu.Staging)
 		if err != nil {
 			return nil, err
 		}
 		copies := []webgpu.Command{{Src: e.nonces, Dst: stage, DstOffset: size, Size: 4}}
 		if size > 0 {
-			copies = append([]webgpu.Command{{Src: b.gpu, SrcOffset: uint64(b.offset) * 4, Dst: stage, Size: size}}, copies...)
+			copies = append([]webgpu.Command{{Src: b.gpu, SrcOffset: uint64(b.dtype.bytes(b.offset)), Dst: stage, Size: size}}, copies...)
 		}
 		plan, err := e.dev.NewPlan(copies)
 		if err != nil {
 			stage.Release()
 			return nil, err
 		}
-		r = &reader{eng: e, from: b, stage: stage, plan: plan, bytes: make([]uint32, b.n+1)}
+		r = &reader{eng: e, from: b, stage: stage, plan: plan, words: make([]uint32, size/4+1)}
 	}
 	e.nonce++
 	r.nonce = e.nonce
@@ -152,7 +155,7 @@ func (e *gpu) read(b *buffer) (pending, error) {
 		r.release()
 		return nil, err
 	}
-	if err := e.submit(r.plan, 0, len(r.bytes)-b.n+min(b.n, 1)); err != nil {
+	if err := e.submit(r.plan, 0, 1+min(b.n, 1)); err != nil {
 		r.release()
 		return nil, err
 	}
@@ -160,15 +163,20 @@ func (e *gpu) read(b *buffer) (pending, error) {
 }
 
 func (r *reader) wait(ctx context.Context, dst []uint32) error {
-	err := r.eng.dev.Read(ctx, r.stage, asBytes(r.bytes))
-	if err == nil && r.bytes[r.from.n] != r.nonce {
-		err = fmt.Errorf("read-back of %s holds nonce %d, want %d: the driver reported work as done that is not: %w", r.from.label, r.bytes[r.from.n], r.nonce, ErrDeviceLost)
+	err := r.eng.dev.Read(ctx, r.stage, asBytes(r.words))
+	last := len(r.words) - 1
+	if err == nil && r.words[last] != r.nonce {
+		err = fmt.Errorf("read-back of %s holds nonce %d, want %d: the driver reported work as done that is not: %w", r.from.label, r.words[last], r.nonce, ErrDeviceLost)
 	}
 	if err != nil {
 		r.release()
 		return err
 	}
-	copy(dst, r.bytes[:r.from.n])
+	if r.from.dtype == F16 {
+		unpackF16(dst[:min(len(dst), r.from.n)], r.words)
+	} else {
+		copy(dst, r.words[:last])
+	}
 	r.eng.mu.Lock()
 	defer r.eng.mu.Unlock()
 	r.from.readers = append(r.from.readers, r)
@@ -192,7 +200,7 @@ func (b *buffer) bound() webgpu.Range {
 	if b.parent == nil {
 		return webgpu.Range{Buffer: b.gpu}
 	}
-	return webgpu.Range{Buffer: b.gpu, Offset: uint64(b.offset) * 4, Size: padded(b.n)}
+	return webgpu.Range{Buffer: b.gpu, Offset: uint64(b.dtype.bytes(b.offset)), Size: padded(b.dtype, b.n)}
 }
 
 // build makes the pipelines, side by side, the bind groups and the plan.

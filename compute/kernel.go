@@ -215,6 +215,9 @@ func (k *Kernel) Run(params any, tensors ...*Tensor) {
 		if b.Access == "read_write" && x.base.input {
 			fail("tensor %s (%v) is an input, which only the host writes", b.Name, x)
 		}
+		if b.Access == "read_write" && x.base.copied {
+			fail("tensor %s (%v) is the f16 copy of a parameter, want that of Tape.Master", b.Name, x)
+		}
 	}
 	for i, x := range tensors {
 		if k.entry.Bindings[i].Access == "read_write" && written[x.base] > 1 {

@@ -31,6 +31,8 @@ type Reference32 struct {
 	// binding. Written marks the tensors the kernel writes.
 	In, Want [][]float64
 	Written  []bool
+
+	smallest []float64 // normal number of what each tensor is stored as
 }
 
 // Ulp is the distance of neighbouring float32 numbers at x: 2^(e-23) for
@@ -132,17 +134,23 @@ func DotOf[P any](terms func(p P) int) Model {
 }
 
 // Magnitudes runs the definition on the absolute values of the tensors.
-func (r *Reference32) Magnitudes() [][]float64 { return r.mapped(math.Abs) }
+func (r *Reference32) Magnitudes() [][]float64 {
+	return r.mapped(func(_ int, v float64) float64 { return math.Abs(v) })
+}
 
 // flush adds to bounds what it makes to the definition if the subnormal numbers
 // among the inputs are zeros.
 func (r *Reference32) flush(bounds [][]float64) {
-	subnormal := func(v float64) bool { return v != 0 && math.Abs(v) < tiny }
-	if !slices.ContainsFunc(r.In, func(x []float64) bool { return slices.ContainsFunc(x, subnormal) }) {
+	subnormal := func(i int, v float64) bool { return v != 0 && math.Abs(v) < r.smallest[i] }
+	found := false
+	for i, x := range r.In {
+		found = found || slices.ContainsFunc(x, func(v float64) bool { return subnormal(i, v) })
+	}
+	if !found {
 		return
 	}
-	flushed := r.mapped(func(v float64) float64 {
-		if subnormal(v) {
+	flushed := r.mapped(func(i int, v float64) float64 {
+		if subnormal(i, v) {
 			return 0
 		}
 		return v
@@ -167,7 +175,7 @@ func (r *Reference32) unspecified(got, bounds [][]float64) {
 	}
 	_, products := r.Kernel.model.(dot)
 	for _, other := range []float64{1e30, -1e30, 0.5} {
-		changed := r.mapped(func(v float64) float64 {
+		changed := r.mapped(func(_ int, v float64) float64 {
 			if finite(v) {
 				return v
 			}
@@ -183,13 +191,13 @@ func (r *Reference32) unspecified(got, bounds [][]float64) {
 	}
 }
 
-// mapped runs the definition on a function of the tensors' elements.
-func (r *Reference32) mapped(f func(float64) float64) [][]float64 {
+// mapped runs the definition on a function of the tensors' elements, and their number.
+func (r *Reference32) mapped(f func(i int, v float64) float64) [][]float64 {
 	b := make([][]float64, len(r.In))
 	for i, in := range r.In {
 		b[i] = make([]float64, len(in))
 		for j, v := range in {
-			b[i][j] = f(v)
+			b[i][j] = f(i, v)
 		}
 	}
 	r.Kernel.define(r.Params, b)

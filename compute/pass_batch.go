@@ -7,8 +7,8 @@ import (
 )
 
 // apart is the distance, in elements, that tensors in one buffer start at multiples
-// of: 256 bytes, the most that WebGPU's limit of offsets may be.
-const apart = 64
+// of: 256 bytes of f16, the most that WebGPU's limit of offsets may be.
+const apart = 128
 
 // batch makes one run of neighbouring runs of a kernel that works element by element
 // (the note "each" of its entry point): the optimizer's, of all parameters. Their
@@ -58,7 +58,7 @@ func alike(a, b *Dispatch) bool {
 		return false
 	}
 	for i, x := range a.Tensors {
-		if !a.elements(i) && x.base != b.Tensors[i].base {
+		if y := b.Tensors[i]; x.base.dtype != y.base.dtype || !a.elements(i) && x.base != y.base {
 			return false
 		}
 	}
@@ -113,7 +113,7 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 		for _, d := range runs {
 			s := d.Tensors[i].base
 			size, _ := d.Kernel.lookup(d.Params)(d.Kernel.entry.Each)
-			if seen[s] || all[s] != nil || s.input || p.values[s] != nil || s.dtype != F32 || s.n != size || (s.param == nil) != (runs[0].Tensors[i].base.param == nil) {
+			if seen[s] || s.input || p.values[s] != nil || s.dtype == U32 || s.dtype == F16 && s.param != nil || s.n != size || (s.param == nil) != (runs[0].Tensors[i].base.param == nil) {
 				return nil, nil
 			}
 			seen[s] = true
@@ -125,7 +125,17 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 			return nil, nil
 		}
 	}
-	// First those that may be refused: parameters that have a place already.
+	// First those that may be refused: tensors that have places already.
+	for i, slots := range members {
+		whole, ok := held(slots, all, offsets, n)
+		if !ok {
+			return nil, nil
+		}
+		if whole != nil {
+			one.Tensors[i] = whole.tensor(one.binding(i).Name, all)
+			delete(members, i)
+		}
+	}
 	for _, i := range slices.Sorted(maps.Keys(members)) {
 		if members[i][0].param == nil {
 			continue
@@ -139,7 +149,6 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 		}
 	}
 	for _, i := range slices.Sorted(maps.Keys(members)) {
-		whole := &slot{name: one.binding(i).Name, n: n}
 		var parts []*buffer
 		var err error
 		if members[i][0].param != nil {
@@ -151,7 +160,7 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 			if err == nil {
 				p.params = append(p.params, params...)
 			}
-		} else if parts, err = p.dev.allocTogether(p.name, whole.name, members[i], offsets, n); err == nil {
+		} else if parts, err = p.dev.allocTogether(p.name, one.binding(i).Name, members[i], offsets, n); err == nil {
 			for k, s := range members[i] {
 				p.buffers[s] = parts[k]
 			}
@@ -162,9 +171,30 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 		for k, s := range members[i] {
 			all[s] = parts[k]
 		}
-		all[whole] = parts[0].parent
-		one.Tensors[i] = &Tensor{tape: one.Tensors[i].tape, shape: []int{n}, base: whole}
+		one.Tensors[i] = parts[0].parent.tensor(one.binding(i).Name, all)
 	}
 	one.Params = one.sized(n)
 	return &one, nil
+}
+
+// held is the buffer in which slots have places already, at the offsets, or nil where
+// none has a place; ok is false where they have others.
+func held(slots []*slot, all map[*slot]*buffer, offsets []int, n int) (whole *buffer, ok bool) {
+	if first := all[slots[0]]; first != nil {
+		whole = first.parent
+	}
+	for k, s := range slots {
+		b := all[s]
+		if whole == nil && b != nil || whole != nil && (b == nil || b.parent != whole || b.offset != offsets[k]) {
+			return nil, false
+		}
+	}
+	return whole, whole == nil || whole.n == n
+}
+
+// tensor is all of b; all gets its place.
+func (b *buffer) tensor(name string, all map[*slot]*buffer) *Tensor {
+	s := &slot{name: name, n: b.n, dtype: b.dtype}
+	all[s] = b
+	return &Tensor{shape: []int{b.n}, dtype: b.dtype, base: s}
 }

@@ -3,6 +3,7 @@ package compute
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 )
 
@@ -121,11 +122,7 @@ func (t *Tape) choose(list []Dispatch, name string, check bool) ([]Dispatch, err
 // settle takes the first of each choices whose kernels the device may use.
 func settle(dev *Device, all []choices, check bool) ([]Dispatch, error) {
 	for check {
-		var use []*Kernel
-		for _, d := range taken(all) {
-			use = append(use, d.Kernel)
-		}
-		wrong, err := dev.Check(use...)
+		wrong, err := dev.wrong(taken(all))
 		if err != nil {
 			return nil, err
 		}
@@ -193,6 +190,27 @@ func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell
 		fell = true
 	}
 	return nil, fell, err
+}
+
+// wrong are the kernels of the dispatches that compute wrong numbers on the device,
+// stored as they are there, with the reasons.
+func (d *Device) wrong(list []Dispatch) (map[*Kernel]string, error) {
+	var use, halves []*Kernel
+	for _, one := range list {
+		use = append(use, one.Kernel)
+		if one.storage() == F16 { // as well: f16 hides small errors, and others of its tensors are f32
+			halves = append(halves, one.Kernel)
+		}
+	}
+	wrong, err := d.Check(use...)
+	if err != nil || len(halves) == 0 {
+		return wrong, err
+	}
+	wrongF16, err := d.CheckF16(halves...)
+	if err == nil {
+		maps.Copy(wrong, wrongF16)
+	}
+	return wrong, err
 }
 
 // warn notes that a variant is refused, and logs it once.

@@ -79,7 +79,7 @@ func (t *Tape) merge(list []Dispatch, i int, f Fusion) (j int, merged Dispatch, 
 			return none()
 		}
 		old = y.base
-		fresh = t.add(&slot{name: old.name, zeroed: true}, y.shape)
+		fresh = t.add(&slot{name: old.name, zeroed: true, dtype: old.dtype}, y.shape)
 		y = fresh
 	}
 	params, tensors, ok := f.Merge(first, then, y)
@@ -118,7 +118,7 @@ func (d Dispatch) with(old *slot, fresh *Tensor) Dispatch {
 	d.Tensors = slices.Clone(d.Tensors)
 	for i, x := range d.Tensors {
 		if x.base == old {
-			d.Tensors[i] = &Tensor{tape: x.tape, shape: x.shape, dtype: x.dtype, base: fresh.base}
+			d.Tensors[i] = &Tensor{tape: x.tape, shape: x.shape, dtype: fresh.dtype, base: fresh.base}
 		}
 	}
 	return d

@@ -4,7 +4,7 @@ import "slices"
 
 // plan finds the tensors that may share memory: those that belong to the program
 // alone and have no place, between the first dispatch that uses one and the last. It returns the
-// storage of each, and how many elements each storage holds. A launch, of the
+// storage of each, and how many words of 4 bytes each storage holds. A launch, of the
 // dispatches from one of starts to the next, never gets one storage twice, since all
 // its tensors are in use at once.
 func plan(list []Dispatch, starts []int, placed func(*slot) bool) (storage map[*slot]int, sizes []int) {
@@ -33,7 +33,7 @@ func plan(list []Dispatch, starts []int, placed func(*slot) bool) (storage map[*
 	}
 	// The largest choose first, each the fullest storage whose tensors are of other
 	// times: a storage is then as large as its first tensor.
-	slices.SortStableFunc(lives, func(a, b *life) int { return b.n - a.n })
+	slices.SortStableFunc(lives, func(a, b *life) int { return b.words() - a.words() })
 	storage = map[*slot]int{}
 	var held [][]*life
 	for _, l := range lives {
@@ -42,7 +42,7 @@ func plan(list []Dispatch, starts []int, placed func(*slot) bool) (storage map[*
 		})
 		if place < 0 {
 			place = len(held)
-			held, sizes = append(held, nil), append(sizes, l.n)
+			held, sizes = append(held, nil), append(sizes, l.words())
 		}
 		held[place] = append(held[place], l)
 		storage[l.slot] = place

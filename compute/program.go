@@ -45,6 +45,11 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	if guard > 0 { // whoever judges looks at every element
 		without = append(slices.Clone(without), Check)
 	}
+	if slices.ContainsFunc(t.slots, func(s *slot) bool { return s.dtype == F16 }) {
+		if err := t.dev.Stores(F16); err != nil {
+			return nil, err
+		}
+	}
 	runs := passes(without)
 	list, values, err := t.lower(runs)
 	if err != nil {
@@ -100,14 +105,14 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 				p.storages[i], err = t.dev.alloc(p.name, fmt.Sprintf("storage %d", i), F32, sizes[i])
 			}
 			all[s] = p.storages[i]
-			p.shared += int64(s.n) * 4
+			p.shared += s.dtype.bytes(s.n)
 		} else {
 			if all[s], err = t.dev.alloc(p.name, s.name, s.dtype, s.n+guard); err == nil {
 				p.buffers[s] = all[s]
 			}
 		}
 		if v := values[s]; err == nil && v != nil {
-			t.dev.up.Add(int64(len(v)) * 4)
+			t.dev.up.Add(s.dtype.bytes(len(v)))
 			err = t.dev.eng.write(all[s], asWords(v))
 		}
 		return err
@@ -136,7 +141,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 // lower applies the passes that change the list, and returns the numbers of the
 // tensors that are hoisted out of it.
 func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]float32, err error) {
-	list, values = slices.Clone(t.list), map[*slot][]float32{}
+	list, values = slices.Concat(t.casts, t.list), map[*slot][]float32{}
 	if runs(Prune) {
 		list = prune(list)
 	}
@@ -193,22 +198,22 @@ func (p *Program) Run(ctx context.Context) error {
 	return p.runner.run(ctx)
 }
 
-// Write sets an input, or a kept tensor, from float32 numbers. It panics where
-// x is of another type or size.
+// Write sets an input, or a kept tensor, from float32 numbers, which are rounded to the
+// nearest where x is stored as f16. It panics where x is of another type or size.
 func (p *Program) Write(x *Tensor, data []float32) error { return p.write(x, F32, asWords(data)) }
 
 // WriteU32 sets an input, or a kept tensor, of u32.
 func (p *Program) WriteU32(x *Tensor, data []uint32) error { return p.write(x, U32, data) }
 
 func (p *Program) write(x *Tensor, dtype DType, words []uint32) error {
-	if x.dtype != dtype || x.Len() != len(words) {
+	if x.dtype.numbers() != dtype || x.Len() != len(words) {
 		panic(fmt.Sprintf("compute: Program.Write: %d elements of %v to %v", len(words), dtype, x))
 	}
 	b, err := p.buffer(x)
 	if err != nil {
 		return err
 	}
-	p.dev.up.Add(int64(len(words)) * 4)
+	p.dev.up.Add(x.dtype.bytes(len(words)))
 	return p.dev.eng.write(b, words)
 }
 
@@ -248,7 +253,7 @@ func (p *Program) ReadLater(x *Tensor) (*Readback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compute: read %v: %w", x, err)
 	}
-	p.dev.down.Add(int64(x.Len()) * 4)
+	p.dev.down.Add(x.dtype.bytes(x.Len()))
 	return &Readback{x, r}, nil
 }
 
@@ -263,7 +268,7 @@ func (r *Readback) WaitU32(ctx context.Context, dst []uint32) error {
 }
 
 func (r *Readback) wait(ctx context.Context, dtype DType, dst []uint32) error {
-	if r.x.dtype != dtype || r.x.Len() != len(dst) {
+	if r.x.dtype.numbers() != dtype || r.x.Len() != len(dst) {
 		panic(fmt.Sprintf("compute: Read: %v to %d elements of %v", r.x, len(dst), dtype))
 	}
 	if err := r.r.wait(ctx, dst); err != nil {
@@ -341,11 +346,11 @@ func (p *Program) Close() error {
 // counted, and how many it would if no two tensors shared theirs.
 func (p *Program) Memory() (held, alone int64) {
 	for _, b := range p.buffers {
-		held += int64(b.n) * 4
+		held += b.dtype.bytes(b.n)
 	}
 	alone = held
 	for _, b := range p.storages {
-		held += int64(b.n) * 4
+		held += b.dtype.bytes(b.n)
 	}
 	return held, alone + p.shared
 }

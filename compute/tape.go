@@ -27,11 +27,16 @@ type Tape struct {
 	// Variant names the only variant of kernels to take, whether it suits the device
 	// or not; "" leaves the choice to the device.
 	Variant string
+	// Storage is F16 to store activations, their gradients, and the copies of weights
+	// that layers read, as f16 on the device (see New, Grad and Param).
+	Storage DType
 
 	dev      *Device
 	list     []Dispatch
 	slots    []*slot
 	params   map[*Param]*Tensor
+	copies   map[*Param]*Tensor // of parameters, as f16
+	casts    []Dispatch         // that make them, before the list
 	backward []func()
 	streams  uint32
 	scope    string
@@ -39,7 +44,7 @@ type Tape struct {
 
 // NewTape returns an empty tape for the device.
 func NewTape(dev *Device) *Tape {
-	return &Tape{dev: dev, params: map[*Param]*Tensor{}}
+	return &Tape{dev: dev, params: map[*Param]*Tensor{}, copies: map[*Param]*Tensor{}}
 }
 
 // Device is the device the tape records for.
@@ -72,8 +77,19 @@ func (t *Tape) Constant(name string, values []float32, shape ...int) *Tensor {
 }
 
 // Param returns the tensor that holds p on the tape's device, the same one on
-// every call. It panics where p's length and shape differ.
+// every call. With the Storage F16 it is an f16 copy, unless p is Frozen or of u32: one
+// that every run makes where the tape is for Training, or the device holds p, which may
+// then change; else one that is uploaded in the place of p. It panics where p's length
+// and shape differ.
 func (t *Tape) Param(p *Param) *Tensor {
+	if t.Storage == F16 && !p.Frozen && p.DType() == F32 {
+		return t.copy(p)
+	}
+	return t.Master(p)
+}
+
+// Master is Param for whoever writes p: its own elements, never a copy.
+func (t *Tape) Master(p *Param) *Tensor {
 	if x, ok := t.params[p]; ok {
 		return x
 	}
@@ -83,16 +99,26 @@ func (t *Tape) Param(p *Param) *Tensor {
 	return x
 }
 
-// New returns a tensor for a kernel's result. Its elements are undefined until
-// a kernel writes them: a kernel that writes it must write all of it.
-func (t *Tape) New(shape ...int) *Tensor { return t.add(&slot{}, shape) }
+// New returns a tensor for a kernel's result, of the tape's Storage. Its elements are
+// undefined until a kernel writes them: a kernel that writes it must write all of it.
+func (t *Tape) New(shape ...int) *Tensor { return t.add(&slot{dtype: t.Storage}, shape) }
+
+// NewF32 is New for numbers that need the range and precision of f32 whatever the
+// Storage: losses, statistics, parts of sums.
+func (t *Tape) NewF32(shape ...int) *Tensor { return t.add(&slot{}, shape) }
 
 // NewU32 is New for a tensor of u32.
 func (t *Tape) NewU32(shape ...int) *Tensor { return t.add(&slot{dtype: U32}, shape) }
 
-// Zeros returns a tensor that starts every run at zero, for kernels that add to
-// what they write. The compiler turns the first addition into an assignment.
-func (t *Tape) Zeros(shape ...int) *Tensor { return t.add(&slot{zeroed: true}, shape) }
+// Zeros returns a tensor of the tape's Storage that starts every run at zero, for
+// kernels that add to what they write. The compiler turns the first addition into an
+// assignment.
+func (t *Tape) Zeros(shape ...int) *Tensor {
+	return t.add(&slot{zeroed: true, dtype: t.Storage}, shape)
+}
+
+// ZerosF32 is Zeros for numbers that need f32 (see NewF32).
+func (t *Tape) ZerosF32(shape ...int) *Tensor { return t.add(&slot{zeroed: true}, shape) }
 
 // Reshape returns a view of x with another shape of as many elements. It panics
 // where the numbers differ. The gradient of a view is a view of the gradient.
@@ -104,17 +130,21 @@ func (t *Tape) Reshape(x *Tensor, shape ...int) *Tensor {
 }
 
 // Grad returns the gradient of the loss with respect to x, in x's shape. It
-// starts every run at zero, and every kernel adds to it.
+// starts every run at zero, and every kernel adds to it. It is stored as x is, but that
+// of a parameter always as f32.
 func (t *Tape) Grad(x *Tensor) *Tensor {
-	if x.dtype != F32 {
+	if x.dtype == U32 {
 		panic(fmt.Sprintf("compute: Grad: %v has no gradient", x))
 	}
 	if x.base.grad == nil {
-		s := &slot{name: "d" + x.base.name, zeroed: true}
+		s := &slot{name: "d" + x.base.name, zeroed: true, dtype: x.dtype}
+		if x.base.param != nil || x.base.copied {
+			s.dtype = F32
+		}
 		t.add(s, x.base.first.shape)
 		x.base.grad = s
 	}
-	return &Tensor{tape: t, shape: x.shape, base: x.base.grad}
+	return &Tensor{tape: t, shape: x.shape, dtype: x.base.grad.dtype, base: x.base.grad}
 }
 
 // OnBackward leaves a closure that records backward runs; Backward calls the
@@ -164,7 +194,7 @@ func (t *Tape) Seed(x *Tensor, value float32) {
 // SetGrad uses g, of as many elements, as the gradient of x: where a gradient
 // comes from outside. It panics where x has a gradient already.
 func (t *Tape) SetGrad(x, g *Tensor) {
-	if x.base.grad != nil || g.Len() != x.Len() || g.dtype != F32 {
+	if x.base.grad != nil || g.Len() != x.Len() || g.dtype == U32 {
 		panic(fmt.Sprintf("compute: SetGrad: gradient of %v from %v", x, g))
 	}
 	x.base.grad = g.base

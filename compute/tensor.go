@@ -8,17 +8,30 @@ import (
 // DType is the type of a tensor's elements.
 type DType uint8
 
-// The element types. U32 holds labels, indices, packed bytes and random state.
+// The element types. U32 holds labels, indices, packed bytes and random state. F16 is
+// how numbers may be stored (see Tape.Storage); kernels compute with f32.
 const (
 	F32 DType = iota
 	U32
+	F16
 )
 
-func (d DType) String() string {
-	if d == U32 {
-		return "u32"
+func (d DType) String() string { return [...]string{"f32", "u32", "f16"}[d] }
+
+// numbers is the type on the host: F32 of what is stored as f16.
+func (d DType) numbers() DType {
+	if d == F16 {
+		return F32
 	}
-	return "f32"
+	return d
+}
+
+// bytes of n elements.
+func (d DType) bytes(n int) int64 {
+	if d == F16 {
+		return int64(n) * 2
+	}
+	return int64(n) * 4
 }
 
 // Param is a named array on the host that outlives tapes: a weight, a running
@@ -35,6 +48,9 @@ type Param struct {
 	// Init fills Data from a stream of random numbers of its own (see RandomBits);
 	// nil leaves the array as it is.
 	Init func(p *Param, seed, stream uint32)
+
+	half *Param // the f16 copy
+	of   *Param // the parameter that this one is the f16 copy of, or nil
 }
 
 // NewParam returns an array of zeros.
@@ -49,6 +65,9 @@ func NewParamU32(name string, shape ...int) *Param {
 
 // DType is U32 where p holds Ints, else F32.
 func (p *Param) DType() DType {
+	if p.of != nil {
+		return F16
+	}
 	if p.Ints != nil {
 		return U32
 	}
@@ -58,7 +77,21 @@ func (p *Param) DType() DType {
 // Len is the number of elements.
 func (p *Param) Len() int { return Elements(p.Shape) }
 
+// words are the elements' bits on the host.
+func (p *Param) words() []uint32 {
+	if p.of != nil {
+		p = p.of
+	}
+	if p.Ints != nil {
+		return p.Ints
+	}
+	return asWords(p.Data)
+}
+
 func (p *Param) check(op string) {
+	if p.of != nil {
+		p = p.of
+	}
 	n := len(p.Data)
 	if p.Ints != nil {
 		n = len(p.Ints)
@@ -101,6 +134,7 @@ type slot struct {
 	n      int
 	dtype  DType
 	param  *Param    // nil for what belongs to the program
+	copied bool      // the f16 copy of a parameter that every run makes
 	input  bool      // written by the host
 	values []float32 // of a constant, written when the program is compiled
 	zeroed bool      // starts every run at zero
@@ -108,6 +142,9 @@ type slot struct {
 	first  *Tensor
 	grad   *slot
 }
+
+// words of 4 bytes that hold the elements.
+func (s *slot) words() int { return int(s.dtype.bytes(s.n)+3) / 4 }
 
 // Shape is the tensor's dimensions; the caller must not change it.
 func (x *Tensor) Shape() []int { return x.shape }
@@ -130,7 +167,12 @@ func (x *Tensor) Len() int { return x.base.n }
 func (x *Tensor) DType() DType { return x.dtype }
 
 // Param is the parameter whose values x holds, or nil.
-func (x *Tensor) Param() *Param { return x.base.param }
+func (x *Tensor) Param() *Param {
+	if p := x.base.param; p == nil || p.of == nil {
+		return p
+	}
+	return x.base.param.of
+}
 
 func (x *Tensor) String() string {
 	return fmt.Sprintf("%s %s%v", x.base.name, x.dtype, x.shape)

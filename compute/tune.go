@@ -225,7 +225,7 @@ func (c candidates) hash() string {
 	for i, name := range c.names {
 		fmt.Fprintln(sum, name)
 		for _, d := range c.lists[i] {
-			fmt.Fprintln(sum, d.Kernel.hash())
+			fmt.Fprintln(sum, d.Kernel.hash(d.storage()))
 		}
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil)[:6])

@@ -165,13 +165,11 @@ func (r *race) sample(x *contender) (t time.Duration, err error) {
 
 // sound leaves out candidates that compute wrong numbers.
 func (d *Device) sound(field []*contender) error {
-	var use []*Kernel
+	var all []Dispatch
 	for _, x := range field {
-		for _, one := range x.list {
-			use = append(use, one.Kernel)
-		}
+		all = append(all, x.list...)
 	}
-	wrong, err := d.Check(use...)
+	wrong, err := d.wrong(all)
 	if err != nil {
 		return err
 	}

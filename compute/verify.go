@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/x448/float16"
 )
 
 // Deviation is how far one tensor that a dispatch wrote lies from the kernel's
@@ -43,6 +45,7 @@ type Judged struct {
 	Beyond   int       // an element written behind the tensor's end, or -1
 
 	program *Program
+	over    []bool // stored as f16: what may be more than that holds
 }
 
 // Step describes the dispatch, with the text that went to the driver.
@@ -51,9 +54,13 @@ func (j *Judged) Step() (Step, error) { return j.program.step(j.Dispatch) }
 // Share is how much of what is legal element i is off by: 0 where it is as the
 // definition has it, or where anything is legal, at most 1 where it is legal,
 // infinite where no number would do. Anything is legal where the definition's number
-// is more than float32 holds (WGSL, section 15.7.2).
+// is more than float32, or f16 where the tensor is stored so, holds (WGSL, section
+// 15.7.2).
 func (j *Judged) Share(i int) float64 {
 	got, want := j.Got[i], j.Want[i]
+	if j.over != nil && j.over[i] {
+		return 0
+	}
 	if math.Abs(want) > math.MaxFloat32 && !math.IsInf(want, 0) {
 		return 0
 	}
@@ -74,6 +81,16 @@ func (j *Judged) Share(i int) float64 {
 		return math.Inf(1)
 	}
 	return share
+}
+
+// Rounded is the definition's number for element i, rounded to the nearest of what the
+// tensor is stored as.
+func (j *Judged) Rounded(i int) float64 {
+	if want := float32(j.Want[i]); j.Tensor.base.dtype != F16 {
+		return float64(want)
+	} else {
+		return float64(float16.Fromfloat32(want).Float32())
+	}
 }
 
 // worst is the element that is furthest off in parts of its bound.
@@ -141,6 +158,8 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 					words[i] = values[s][i]
 				case p.values[s] != nil:
 					words[i] = math.Float32bits(p.values[s][i])
+				case !s.input && s.dtype == F16:
+					words[i] = math.Float32bits(min(dirt, maxF16))
 				case !s.input:
 					words[i] = math.Float32bits(dirt)
 				}
@@ -242,10 +261,7 @@ func (d *Device) values(ctx context.Context, p *Param) ([]uint32, error) {
 		return words, d.readInto(ctx, b, words)
 	}
 	p.check("Tape.Judge")
-	if p.Ints != nil {
-		return slices.Clone(p.Ints), nil
-	}
-	return slices.Clone(asWords(p.Data)), nil
+	return slices.Clone(p.words()), nil
 }
 
 func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
@@ -261,8 +277,12 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 	if err != nil {
 		return err
 	}
-	r := &Reference32{Kernel: d.Kernel, Params: d.Params, In: in, Written: make([]bool, len(in)), Want: make([][]float64, len(in))}
-	for j := range in {
+	r := &Reference32{Kernel: d.Kernel, Params: d.Params, In: in, Written: make([]bool, len(in)), Want: make([][]float64, len(in)), smallest: make([]float64, len(in))}
+	for j, x := range d.Tensors {
+		r.smallest[j] = tiny
+		if x.base.dtype == F16 {
+			r.smallest[j] = tinyF16
+		}
 		r.Written[j] = d.writes(j)
 		if r.Written[j] && d.Consts["accumulate"] == "false" {
 			clear(in[j])
@@ -282,6 +302,9 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 		seen := &Judged{
 			Dispatch: i, Kernel: d.Kernel, Params: d.Params, Part: d.scope, Binding: d.binding(j).Name, Tensor: x,
 			In: in, Got: got[j], Want: r.Want[j], Bound: bounds[j], Partial: p.written(x.base, i+1), Beyond: -1, program: p,
+		}
+		if x.base.dtype == F16 {
+			seen.over = storedF16(seen.Want, seen.Bound)
 		}
 		if k := slices.IndexFunc(behind[j], func(word uint32) bool { return word != x.base.behind() }); k >= 0 {
 			seen.Beyond = len(got[j]) + k

@@ -25,7 +25,7 @@ func biasGradient(t *compute.Tape, p biasParams, dy, db *compute.Tensor) {
 	}
 	p.Length = max(uint32(math.Ceil(math.Sqrt(float64(rows)))), 1)
 	p.Parts = (rows + p.Length - 1) / p.Length
-	parts := t.New(int(p.Parts), int(p.Channels))
+	parts := t.NewF32(int(p.Parts), int(p.Channels))
 	biasParts.Run(p, dy, parts)
 	biasBackward.Run(p, parts, db)
 }

@@ -140,7 +140,7 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 		p.Biased = 1
 	}
 	p.Splits = p.splitsOn(t.Device().Info())
-	parts := t.New(int(p.Splits), p.length())
+	parts := t.NewF32(int(p.Splits), p.length())
 	convSplit.Run(p, x, dy, parts)
 	if db != nil {
 		convJoinBiased.Run(p, parts, dw, db)

@@ -16,7 +16,7 @@ func (LogSoftmax) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	p, y := logSoftmaxParams{rows.Rows, rows.Size}, t.New(x.Shape()...)
 	logSoftmaxForward.Run(p, x, whole, y)
 	t.OnBackward(func() {
-		slope := t.Zeros(int(p.Rows))
+		slope := t.ZerosF32(int(p.Rows))
 		sumInto(t, sumRows(int(p.Rows), int(p.Size)), t.Grad(y), slope)
 		logSoftmaxBackward.Run(p, y, t.Grad(y), slope, t.Grad(x))
 	})

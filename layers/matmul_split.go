@@ -22,7 +22,7 @@ func splitRecord(t *compute.Tape, params any, x []*compute.Tensor) bool {
 	}
 	q := p.tiled(splits)
 	size := p.Batch * p.M * p.N
-	parts := t.Zeros(int(q.Splits), int(size))
+	parts := t.ZerosF32(int(q.Splits), int(size))
 	productTiles[which].kernel.Run(q, x[0], x[1], x[2], x[3], parts)
 	sumInto(t, sumParams{1, 1, size, 0, 0, 1, 1, 1, q.Splits, 0, 0, size, sumChunk}, parts, x[4])
 	return true

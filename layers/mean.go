@@ -6,7 +6,7 @@ import "github.com/pumice-ml/pumice/compute"
 // sums of count elements in all.
 func meanRows(t *compute.Tape, groups, terms, count int, x *compute.Tensor) *compute.Tensor {
 	p, x := shorten(t, sumRows(groups, terms), x)
-	y := t.New(groups)
+	y := t.NewF32(groups)
 	meanForward.Run(meanParams{uint32(groups), uint32(p.terms()), float32(count)}, x, y)
 	return y
 }

@@ -27,7 +27,7 @@ type lossParams struct{ N, Chunk uint32 }
 
 // pairParams checks that y and target have one shape.
 func pairParams(t *compute.Tape, loss string, y, target *compute.Tensor) lossParams {
-	if !slices.Equal(y.Shape(), target.Shape()) || y.Len() == 0 || target.DType() != compute.F32 {
+	if !slices.Equal(y.Shape(), target.Shape()) || y.Len() == 0 || target.DType() == compute.U32 {
 		panic(fmt.Sprintf("layers: %s: %v and target %v, want one shape of f32, not empty", loss, y, target))
 	}
 	return lossParams{uint32(y.Len()), uint32(max(sumChunk, ceil(y.Len(), 1<<20)))}
@@ -36,7 +36,7 @@ func pairParams(t *compute.Tape, loss string, y, target *compute.Tensor) lossPar
 // meanLoss records a loss by the sums over its chunks, and its gradient.
 func meanLoss(t *compute.Tape, y *compute.Tensor, chunk int, forward, backward func(x *compute.Tensor)) *compute.Tensor {
 	parts := ceil(y.Len(), chunk)
-	part := t.New(parts)
+	part := t.NewF32(parts)
 	forward(part)
 	loss := meanRows(t, 1, parts, y.Len(), part)
 	t.OnBackward(func() { backward(t.Grad(loss)) })

@@ -55,14 +55,14 @@ func ceil(n, by int) int { return (n + by - 1) / by }
 // the mean of what is left is added to it and its square taken from the variance.
 func (p normalizeParams) statistics(t *compute.Tape, x *compute.Tensor) (mean, variance *compute.Tensor) {
 	groups, chunks := int(p.Groups), p.chunks()
-	sums, moments := t.New(groups, chunks), t.New(2, groups, chunks)
+	sums, moments := t.NewF32(groups, chunks), t.NewF32(2, groups, chunks)
 	sumPartial.Run(sumParams{
 		1, 1, p.Groups, 0, 0, p.Size, 1, p.Batch, p.Size, 0, p.Groups * p.Size, 1, p.Chunk,
 	}, x, sums)
 	rounded := meanRows(t, groups, chunks, p.terms(), sums)
 	normalizeDeviations.Run(p, x, rounded, moments)
 	offsets := meanRows(t, 2*groups, chunks, p.terms(), moments)
-	mean, variance = t.New(groups), t.New(groups)
+	mean, variance = t.NewF32(groups), t.NewF32(groups)
 	normalizeSettle.Run(p, rounded, offsets, mean, variance)
 	return mean, variance
 }
@@ -75,12 +75,12 @@ func (p normalizeParams) forward(t *compute.Tape, x, mean, variance, weight, bia
 		dy := t.Grad(y)
 		outer := uint32(p.affineTerms()) / p.Inner
 		sumInto(t, sumParams{1, 1, p.Affine, 0, 0, p.Inner, 1, outer, p.Inner, 0, p.Affine * p.Inner, 1, sumChunk}, dy, t.Grad(bias))
-		parts := t.New(int(p.Affine), p.affineChunks())
+		parts := t.NewF32(int(p.Affine), p.affineChunks())
 		normalizeBackwardWeight.Run(p, x, mean, variance, dy, parts)
 		sumInto(t, sumRows(int(p.Affine), p.affineChunks()), parts, t.Grad(weight))
 		slopes := mean // not read
 		if p.Training != 0 {
-			products := t.New(2, int(p.Groups), p.chunks())
+			products := t.NewF32(2, int(p.Groups), p.chunks())
 			normalizeGather.Run(p, x, mean, variance, weight, dy, products)
 			slopes = meanRows(t, 2*int(p.Groups), p.chunks(), p.terms(), products)
 		}

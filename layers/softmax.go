@@ -16,7 +16,7 @@ func (Softmax) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	y := t.New(x.Shape()...)
 	softmaxForward.Run(p, x, whole, y)
 	t.OnBackward(func() {
-		products, slope := t.New(int(p.Rows), int(p.Chunks)), t.Zeros(int(p.Rows))
+		products, slope := t.NewF32(int(p.Rows), int(p.Chunks)), t.ZerosF32(int(p.Rows))
 		softmaxBackwardGather.Run(p, y, t.Grad(y), products)
 		sumInto(t, sumRows(int(p.Rows), int(p.Chunks)), products, slope)
 		softmaxBackward.Run(p, y, t.Grad(y), slope, t.Grad(x))
@@ -32,7 +32,7 @@ func softmaxRows(t *compute.Tape, layer string, x *compute.Tensor) (softmaxParam
 	size := x.Dim(-1)
 	p := softmaxParams{Rows: uint32(x.Len() / size), Size: uint32(size), Chunk: uint32(max(sumChunk, ceil(size, sumChunk)))}
 	p.Chunks = uint32(ceil(size, int(p.Chunk)))
-	part, whole := t.New(int(p.Rows), int(p.Chunks), 2), t.New(int(p.Rows), 2)
+	part, whole := t.NewF32(int(p.Rows), int(p.Chunks), 2), t.NewF32(int(p.Rows), 2)
 	softmaxGather.Run(p, x, part)
 	softmaxJoin.Run(p, part, whole)
 	return p, whole

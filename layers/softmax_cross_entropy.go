@@ -39,12 +39,12 @@ func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *c
 		Smoothing: l.LabelSmoothing, Rest: 1 - l.LabelSmoothing,
 	}
 	weights := t.Constant("class weights", w, classes)
-	nll, lse := t.New(rows, 2), t.New(rows, 2)
-	loss, total := t.New(1), t.New(1)
+	nll, lse := t.NewF32(rows, 2), t.NewF32(rows, 2)
+	loss, total := t.NewF32(1), t.NewF32(1)
 	crossEntropyForward.Run(p, y, target, weights, nll, lse)
 	part := nll
 	if rows > sumChunk {
-		part = t.New(int(p.Parts), 2)
+		part = t.NewF32(int(p.Parts), 2)
 		crossEntropyGather.Run(p, nll, part)
 	} else {
 		p.Parts = uint32(rows)

@@ -28,7 +28,7 @@ func sumRows(kept, terms int) sumParams {
 // shorten adds in stages until each kept element has at most sumChunk terms.
 func shorten(t *compute.Tape, p sumParams, x *compute.Tensor) (sumParams, *compute.Tensor) {
 	for p.terms() > sumChunk {
-		y := t.New(p.kept(), p.chunks())
+		y := t.NewF32(p.kept(), p.chunks())
 		sumPartial.Run(p, x, y)
 		p, x = sumRows(p.kept(), p.chunks()), y
 	}

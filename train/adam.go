@@ -47,7 +47,7 @@ func (o *Adam) record(t *compute.Tape, s *State, decoupled uint32) {
 		Beta1: float32(b1), Rest1: float32(1 - b1), Beta2: float32(b2), Rest2: float32(1 - b2),
 		Eps: float32(orElse(o.Eps, 1e-8)), Decay: float32(o.Decay), Decoupled: decoupled,
 	}
-	rate, q := t.Param(s.Rate), t.Param(s.Slot("correction", 2))
+	rate, q := t.Master(s.Rate), t.Param(s.Slot("correction", 2))
 	adamCorrect.Run(p, q)
 	s.each(t, func(name string, w, dw *compute.Tensor) {
 		p.N = uint32(w.Len())

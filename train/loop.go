@@ -206,7 +206,7 @@ func (r *run) record(t *compute.Tape, set *resident) error {
 	r.sums.record(t, loss, logits, y)
 	t.Backward(loss)
 	if r.Schedule != nil {
-		r.Schedule.Rate(t, t.Param(r.clock), t.Param(r.state.Rate), r.Optimizer.LearningRate(), r.steps*r.Epochs)
+		r.Schedule.Rate(t, t.Param(r.clock), t.Master(r.state.Rate), r.Optimizer.LearningRate(), r.steps*r.Epochs)
 	}
 	r.Optimizer.Update(t, r.state)
 	clockTick.Run(clockParams{1}, t.Param(r.clock))

@@ -45,8 +45,7 @@ func (s *State) Slot(name string, shape ...int) *compute.Param {
 
 func (s *State) each(t *compute.Tape, f func(name string, w, dw *compute.Tensor)) {
 	for i, p := range s.Params {
-		w := t.Param(p)
-		f(s.Names[i], w, t.Grad(w))
+		f(s.Names[i], t.Master(p), t.Grad(t.Param(p)))
 	}
 }
 

@@ -22,7 +22,7 @@ func (o *RMSprop) LearningRate() float64 { return orElse(o.LR, 0.01) }
 // Update records one dispatch per parameter.
 func (o *RMSprop) Update(t *compute.Tape, s *State) {
 	alpha := orElse(o.Alpha, 0.99)
-	rate := t.Param(s.Rate)
+	rate := t.Master(s.Rate)
 	s.each(t, func(name string, w, dw *compute.Tensor) {
 		p := rmspropParams{
 			N: uint32(w.Len()), Alpha: float32(alpha), Rest: float32(1 - alpha),

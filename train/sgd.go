@@ -20,7 +20,7 @@ func (o *SGD) LearningRate() float64 { return orElse(o.LR, 0.01) }
 
 // Update records one dispatch per parameter.
 func (o *SGD) Update(t *compute.Tape, s *State) {
-	rate := t.Param(s.Rate)
+	rate := t.Master(s.Rate)
 	s.each(t, func(name string, w, dw *compute.Tensor) {
 		p := sgdParams{N: uint32(w.Len()), Momentum: float32(o.Momentum), Decay: float32(o.Decay)}
 		if o.Nesterov {

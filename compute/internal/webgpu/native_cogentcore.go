@@ -75,8 +75,9 @@ var instance = sync.OnceValue(func() *wgpu.Instance {
 	return wgpu.CreateInstance(&wgpu.InstanceDescriptor{Backends: primary})
 })
 
+// features leave out shader-f16, which wgpu 0.19 offers and whose shader compiler cannot
+// read.
 var features = map[wgpu.FeatureName]string{
-	wgpu.FeatureNameShaderF16:      "shader-f16",
 	wgpu.FeatureNameTimestampQuery: "timestamp-query",
 }
 
