@@ -298,7 +298,7 @@ func optimizers() (ops []conform.Op) {
 	return append(ops, conform.Op{Name: "schedule/linear", Shapes: []string{"steps=1", "steps=4", "steps=1000"}, Patterns: []string{"uniform"}, Record: func(r *conform.Recorder) {
 		rate := compute.NewParam("rate", 1)
 		r.Own(rate)
-		train.Linear{Final: 0.1}.Rate(r.Tape, r.Param(r.Clock), r.Param(rate), 0.3, r.N("steps")) // at step 3
+		train.Linear{Final: 0.1}.Rate(r.Tape, r.Param(r.Clock), r.Master(rate), 0.3, r.N("steps")) // at step 3
 	}})
 }
 

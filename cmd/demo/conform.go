@@ -25,7 +25,7 @@ var errIllegal = errors.New("the adapter does not conform")
 type conformOptions struct {
 	choices
 	all, passes, failFast  bool
-	variants               bool
+	variants, f16          bool
 	kernel, expect         string
 	json, junit, html, one string
 	functions, exhaustive  bool
@@ -53,6 +53,7 @@ where an element is illegal. See docs/conformance.md.`,
 	f.StringVar(&o.one, "case", "", "only the case of a name, as reports give it")
 	f.BoolVar(&o.variants, "variants", true, "also with each variant of the kernels, and without any")
 	f.BoolVar(&o.passes, "passes", true, "also with each pass of the compiler left out")
+	f.BoolVar(&o.f16, "f16", true, "also with tensors stored as f16, where the adapter has shader-f16")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first case that is illegal")
 	f.Uint32Var(&o.seed, "seed", 7, "seed of the values")
 	f.StringVar(&o.json, "json", "", "write the report as JSON to a file")
@@ -105,14 +106,14 @@ func (o *conformOptions) run(ctx context.Context, out io.Writer) error {
 	if o.functions || o.exhaustive {
 		return o.measure(ctx, out)
 	}
-	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes, Variants: o.variants, FailFast: o.failFast}
+	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes, Variants: o.variants, F16: o.f16, FailFast: o.failFast}
 	ops := suite.Ops()
 	if o.one != "" {
 		c, err := conform.Find(ops, o.one)
 		if err != nil {
 			return err
 		}
-		options.Cases, options.Passes, options.Variants = []conform.Case{c}, false, false
+		options.Cases, options.Passes, options.Variants, options.F16 = []conform.Case{c}, false, false, false
 	}
 	if o.expect != "" {
 		var err error

@@ -46,6 +46,7 @@ type Case struct {
 	Pattern string
 	Seed    uint32
 	Variant string // the only variant of kernels to take; "" is the device's choice
+	Storage compute.DType
 }
 
 // Name is the case's name, from which Find makes it again.
@@ -53,6 +54,9 @@ func (c Case) Name() string {
 	name := fmt.Sprintf("%s/%s/%s/seed=%d", c.Op.Name, c.Shape, c.Pattern, c.Seed)
 	if c.Variant != "" {
 		name += "/variant=" + c.Variant
+	}
+	if c.Storage == compute.F16 {
+		name += storedF16
 	}
 	return name
 }
@@ -77,7 +81,8 @@ func Cases(ops []Op, seed uint32) (all []Case) {
 // Find makes the case of a name. The sizes may be others than the op lists, but
 // must have their names.
 func Find(ops []Op, name string) (Case, error) {
-	parts := strings.Split(name, "/")
+	rest, half := strings.CutSuffix(name, storedF16)
+	parts := strings.Split(rest, "/")
 	variant, given := strings.CutPrefix(parts[len(parts)-1], "variant=")
 	if given {
 		parts = parts[:len(parts)-1]
@@ -89,6 +94,9 @@ func Find(ops []Op, name string) (Case, error) {
 	}
 	n := len(parts)
 	c := Case{Shape: parts[n-3], Pattern: parts[n-2], Variant: variant}
+	if half {
+		c.Storage = compute.F16
+	}
 	want := strings.Join(parts[:n-3], "/")
 	i := slices.IndexFunc(ops, func(op Op) bool { return op.Name == want })
 	if i < 0 {
@@ -156,7 +164,7 @@ func newRecorder(dev *compute.Device, c Case) (*Recorder, error) {
 		Tape: compute.NewTape(dev), shape: c.Shape, sizes: sizes, values: values{c.Pattern, c.Seed},
 		inputs: map[*compute.Tensor][]float32{}, indices: map[*compute.Tensor][]uint32{},
 	}
-	r.Training, r.NonFinite, r.Variant = true, c.Pattern == special, c.Variant
+	r.Training, r.NonFinite, r.Variant, r.Storage = true, c.Pattern == special, c.Variant, c.Storage
 	// Every second pattern adds to gradients that are not 0, every third folds the
 	// grid to a column.
 	turn := slices.Index(Patterns(), c.Pattern)

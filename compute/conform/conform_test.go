@@ -138,7 +138,7 @@ func TestWrong(t *testing.T) {
 // TestFind makes each case again from its name, with the same outcome.
 func TestFind(t *testing.T) {
 	ops := []conform.Op{conform.KernelOp(wrong["rough"])}
-	for _, c := range conform.Cases(ops, 3) {
+	for _, c := range append(conform.Cases(ops, 3), conform.CasesF16(ops, 3)...) {
 		again, err := conform.Find(ops, c.Name())
 		if err != nil || again != c {
 			t.Errorf("%s: got %+v, %v", c.Name(), again, err)

@@ -60,7 +60,7 @@ func KernelOp(k *compute.Kernel, shapes ...string) Op {
 					p = compute.NewParamU32(b.Name, shape...)
 				}
 				r.Set(p)
-				x = r.Param(p)
+				x = r.Master(p)
 			}
 			tensors = append(tensors, x)
 		}

@@ -243,11 +243,16 @@ func version() string {
 	return "unknown"
 }
 
-func (r *Report) kernel(k *compute.Kernel) *Kernel {
-	found, ok := r.index[k.Name()]
+// kernel sums up the kernel that wrote j; what it stored as f16 stands apart.
+func (r *Report) kernel(j *compute.Judged) *Kernel {
+	name := j.Kernel.Name()
+	if j.Tensor.DType() == compute.F16 {
+		name += " as f16"
+	}
+	found, ok := r.index[name]
 	if !ok {
-		found = &Kernel{Name: k.Name(), Practical: practice().Shares[k.Name()]}
-		r.index[k.Name()] = found
+		found = &Kernel{Name: name, Practical: practice().Shares[name]}
+		r.index[name] = found
 		r.Kernels = append(r.Kernels, found)
 	}
 	return found

@@ -19,6 +19,7 @@ type Options struct {
 	Cases    []Case              // these, in place of those of the ops
 	Passes   bool                // also each op's first case with each pass of the compiler left out
 	Variants bool                // also each case with each variant of its kernels
+	F16      bool                // also each op with tensors stored as f16, where the device can
 	FailFast bool                // stop at the first case that is illegal or failed
 	Expected *Expectations       // known failures
 	Progress func(done, all int) // called after each case
@@ -41,6 +42,9 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 	cases := o.Cases
 	if cases == nil {
 		cases = Cases(ops, o.Seed)
+		if o.F16 && dev.Stores(compute.F16) == nil {
+			cases = append(cases, CasesF16(ops, o.Seed)...)
+		}
 	}
 	report := newReport(dev, o.Seed)
 	began := time.Now()
@@ -54,7 +58,7 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 			names[c.Op] = variants(dev, c)
 		}
 		for _, v := range names[c.Op] {
-			if o.Variants {
+			if o.Variants && c.Storage == compute.F32 {
 				other := c
 				other.Variant = v
 				runs = append(runs, run{Case: other, spare: true})
@@ -129,6 +133,9 @@ func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match 
 	r.Op.Record(rec)
 	whole := match == "" || matches(match, r.Op.Name)
 	list := rec.Lowered(r.without...)
+	if r.Case.Storage == compute.F16 && !storesF16(list) {
+		return result, nil
+	}
 	if r.spare {
 		rec.Variant = ""
 		usual := rec.Lowered(r.without...)
@@ -214,11 +221,11 @@ func matches(pattern, name string) bool {
 // its kernel.
 func (r *Result) judge(j *compute.Judged, report *Report) {
 	c := Check{Dispatch: j.Dispatch, Kernel: j.Kernel.Name(), Params: fmt.Sprintf("%+v", j.Params), Tensor: j.Binding, Elements: len(j.Got)}
-	k := report.kernel(j.Kernel)
+	k := report.kernel(j)
 	worst, at := -1.0, -1
 	for i, got := range j.Got {
 		share := j.Share(i)
-		rounded := share == 0 || got == float64(float32(j.Want[i]))
+		rounded := share == 0 || got == j.Rounded(i)
 		switch {
 		case share > 1:
 			c.Illegal++

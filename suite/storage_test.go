@@ -1,0 +1,69 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+)
+
+// TestCheckF16 tests every kernel with f16 in the place of every f32, as a program that
+// stores tensors so does at their first use, or wants a device without f16 to say so.
+func TestCheckF16(t *testing.T) {
+	t.Setenv("PUMICE_CACHE", t.TempDir())
+	dev := devicetest.Open(t)
+	wrong, err := dev.CheckF16(compute.Kernels()...)
+	if dev.Stores(compute.F16) != nil {
+		if !errors.Is(err, compute.ErrFeature) || !strings.Contains(err.Error(), "shader-f16") {
+			t.Errorf("got %v, want ErrFeature and the name of the feature", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, reason := range wrong {
+		t.Errorf("%s: %s", k.Name(), reason)
+	}
+}
+
+// TestF16 runs two shapes of each op with activations, gradients and weights stored as
+// f16.
+func TestF16(t *testing.T) {
+	dev := devicetest.Open(t)
+	if dev.Stores(compute.F16) != nil {
+		t.Skip("the device has no f16; TestCheckF16 wants it to say so")
+	}
+	devicetest.NoLeaks(t, dev)
+	var ops []conform.Op
+	for _, op := range Ops() {
+		if op.Name != "relu/long" && op.Name != "linear/long" && op.Name != "conv2d/large" { // demo conform runs them
+			ops = append(ops, op)
+		}
+	}
+	report, err := conform.Run(context.Background(), dev, ops, conform.Options{Cases: conform.CasesF16(ops, 7)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Bad() {
+		t.Errorf("%s: %s %s %v", c.Verdict, c.Name, c.Error, c.Differences)
+		for _, check := range c.Checks {
+			if check.Illegal > 0 {
+				t.Errorf("%s %s: %+v", check.Kernel, check.Tensor, check.Worst)
+			}
+		}
+	}
+	stored := 0
+	for _, k := range report.Kernels {
+		if strings.HasSuffix(k.Name, " as f16") {
+			stored++
+		}
+	}
+	if t.Logf("%d cases, %d kernels store f16", len(report.Cases), stored); stored < 30 {
+		t.Errorf("%d kernels store f16, want 30 or more", stored)
+	}
+}
