@@ -60,6 +60,10 @@ type lane struct {
 // Errors wrap ErrWeights or those of package compute. It panics where the shape has
 // no elements.
 func Open(dev *compute.Device, model layers.Layer, weights []byte, shape ...int) (*Session, error) {
+	return open(Config{}, dev, model, weights, shape)
+}
+
+func open(c Config, dev *compute.Device, model layers.Layer, weights []byte, shape []int) (*Session, error) {
 	if dev == nil {
 		return nil, fmt.Errorf("infer: Open: no device")
 	}
@@ -84,6 +88,7 @@ func Open(dev *compute.Device, model layers.Layer, weights []byte, shape ...int)
 	}
 	for range lanes {
 		t := compute.NewTape(dev)
+		t.Storage = c.Storage
 		l := &lane{x: t.Input("x", compute.F32, append([]int{1}, shape...)...)}
 		l.y = model.Forward(t, l.x)
 		t.Keep(l.y)

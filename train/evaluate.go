@@ -23,9 +23,10 @@ type Evaluator struct {
 	full     int
 }
 
-// NewEvaluator compiles the evaluation of the model on the set. The model's
-// parameters are those on the device.
-func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set *data.Set) (*Evaluator, error) {
+// NewEvaluator compiles the evaluation of the model on the set, with tensors stored as
+// f16 where a storage says so (see compute.Tape.Storage). The model's parameters are
+// those on the device.
+func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set *data.Set, storage ...compute.DType) (*Evaluator, error) {
 	if err := set.Check(); err != nil {
 		return nil, err
 	}
@@ -41,6 +42,9 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	}
 	for _, part := range parts {
 		t := compute.NewTape(dev)
+		if len(storage) > 0 {
+			t.Storage = storage[0]
+		}
 		x, y := e.set.record(t, e.clock, part.first, part.batch, part.steps, false)
 		logits := model.Forward(t, x)
 		if err := tells(logits, part.batch, set); err != nil {

@@ -21,6 +21,8 @@ type choices struct {
 	device, limits string
 	data, model    string
 	out            string
+	dtype          string
+	training       bool // --dtype is of a training run
 	images         int  // of the built-in training set, for tests
 	given          bool // --data was on the command line
 }

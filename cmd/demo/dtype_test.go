@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
 )
 
 // TestInt8 trains, and wants of int8 weights another loss, nearly the accuracy, of 200
@@ -42,8 +45,30 @@ func TestInt8(t *testing.T) {
 	}
 	for _, command := range []string{"eval", "predict --index 0"} {
 		args := append(strings.Fields(command), "--out", dir, "--dtype", "f8")
-		if _, err := demo(t, args...); err == nil || !strings.Contains(err.Error(), `--dtype "f8", want f32 or int8`) {
+		if _, err := demo(t, args...); err == nil || !strings.Contains(err.Error(), `--dtype "f8", want f32, f16 or int8`) {
 			t.Errorf("%s: %v", command, err)
+		}
+	}
+}
+
+// TestF16 evaluates and predicts with f16, or wants an error that names the feature.
+func TestF16(t *testing.T) {
+	dir, stores := t.TempDir(), devicetest.Open(t).Stores(compute.F16)
+	must(t, "train", "--images", "300", "--epochs", "1", "--out", dir)
+	for _, args := range [][]string{{"eval"}, {"predict", "--index", "3"}} {
+		args = append(args, "--dtype", "f16", "--images", "300", "--out", dir)
+		out, err := demo(t, args...)
+		switch {
+		case stores == nil && (err != nil || !strings.Contains(out, "%")):
+			t.Errorf("%v: got %q, %v", args, out, err)
+		case stores != nil && (err == nil || !strings.Contains(err.Error(), "shader-f16")):
+			t.Errorf("%v: got %v, want an error that names the feature", args, err)
+		}
+		if _, err := demo(t, append(args, "--device", "reference")...); err == nil || !strings.Contains(err.Error(), "shader-f16") {
+			t.Errorf("%v on the reference device: got %v, want an error that names the feature", args, err)
+		}
+		if _, err := demo(t, append(args, "--dtype", "f8")...); err == nil || !strings.Contains(err.Error(), "--dtype") {
+			t.Errorf("%v: got %v for f8", args, err)
 		}
 	}
 }

@@ -16,21 +16,20 @@ import (
 func evalCommand() *cobra.Command {
 	var o choices
 	var checkpoint string
-	var d dtype
 	cmd := &cobra.Command{
 		Use:   "eval",
 		Short: "Measure a checkpoint on the test set",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = cmd.Flags().Changed("data")
-			return o.eval(cmd.Context(), cmd.OutOrStdout(), checkpoint, d)
+			return o.eval(cmd.Context(), cmd.OutOrStdout(), checkpoint)
 		},
 	}
 	o.deviceFlags(cmd.Flags())
 	o.dataFlags(cmd.Flags(), "; default is the set that the model was trained on")
 	o.outFlag(cmd.Flags())
+	o.dtypeFlag(cmd.Flags(), false)
 	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "checkpoint to read; default is the one in --out")
-	d.flag(cmd.Flags())
 	return cmd
 }
 
@@ -63,12 +62,16 @@ func (d *described) fits(s *data.Set) error {
 	return nil
 }
 
-func (c *choices) eval(ctx context.Context, out io.Writer, checkpoint string, d dtype) error {
+func (c *choices) eval(ctx context.Context, out io.Writer, checkpoint string) error {
+	storage, err := c.storage()
+	if err != nil {
+		return err
+	}
 	m, err := c.restored(checkpoint)
 	if err != nil {
 		return err
 	}
-	model, err := d.of(m.Layer)
+	model, err := c.weighed(m.Layer)
 	if err != nil {
 		return err
 	}
@@ -85,7 +88,7 @@ func (c *choices) eval(ctx context.Context, out io.Writer, checkpoint string, d 
 	if err := m.fits(test); err != nil {
 		return err
 	}
-	e, err := train.NewEvaluator(dev, model, layers.SoftmaxCrossEntropy{}, test)
+	e, err := train.NewEvaluator(dev, model, layers.SoftmaxCrossEntropy{}, test, storage)
 	if err != nil {
 		return err
 	}

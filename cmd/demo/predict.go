@@ -21,7 +21,6 @@ func predictCommand() *cobra.Command {
 	var o choices
 	var checkpoint string
 	var index int
-	var d dtype
 	cmd := &cobra.Command{
 		Use:   "predict [IMAGE]",
 		Short: "Tell what an image shows, as probabilities",
@@ -38,24 +37,28 @@ a bright background is inverted, for the models learn bright strokes on black.`,
 				file = args[0]
 			}
 			o.given = cmd.Flags().Changed("data")
-			return o.predict(cmd.Context(), cmd.OutOrStdout(), checkpoint, file, index, d)
+			return o.predict(cmd.Context(), cmd.OutOrStdout(), checkpoint, file, index)
 		},
 	}
 	o.deviceFlags(cmd.Flags())
 	o.dataFlags(cmd.Flags(), "; default is the set that the model was trained on")
 	o.outFlag(cmd.Flags())
+	o.dtypeFlag(cmd.Flags(), false)
 	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "checkpoint to read; default is the one in --out")
 	cmd.Flags().IntVar(&index, "index", -1, "number of an image of the test set")
-	d.flag(cmd.Flags())
 	return cmd
 }
 
-func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file string, index int, d dtype) error {
+func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file string, index int) error {
+	storage, err := c.storage()
+	if err != nil {
+		return err
+	}
 	m, err := c.restored(checkpoint)
 	if err != nil {
 		return err
 	}
-	model, err := d.of(m.Layer)
+	model, err := c.weighed(m.Layer)
 	if err != nil {
 		return err
 	}
@@ -93,7 +96,7 @@ func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file s
 	}
 	defer dev.Close()
 	fmt.Fprintln(out, "device:", why)
-	s, err := infer.Open(dev, model, nil, m.channels, m.height, m.width)
+	s, err := infer.Config{Storage: storage}.Open(dev, model, nil, m.channels, m.height, m.width)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,67 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train/data"
+)
+
+// cnn is the small network for digits of many a tutorial.
+func cnn() layers.Layer {
+	m := layers.Sequential{
+		layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+		layers.NewConv2D(8, 16, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+		layers.Flatten{}, layers.NewLinear(256, 10),
+	}
+	layers.Initialize(m, 1)
+	return m
+}
+
+// withF16 is the device of the tests, or nil where it does not store f16 and says so.
+func withF16(t *testing.T) *compute.Device {
+	t.Helper()
+	dev := devicetest.Open(t)
+	if dev.Stores(compute.F16) == nil {
+		return dev
+	}
+	set := stripes(20, 1)
+	if _, err := NewEvaluator(dev, small(), layers.SoftmaxCrossEntropy{}, set, compute.F16); !errors.Is(err, compute.ErrFeature) {
+		t.Errorf("got %v, want ErrFeature", err)
+	}
+	return nil
+}
+
+// TestF16 trains on the built-in digits, and wants the model to be as good, to 0.2
+// points, with weights and activations in f16.
+func TestF16(t *testing.T) {
+	dev := withF16(t)
+	if dev == nil {
+		return
+	}
+	devicetest.NoLeaks(t, dev)
+	ctx := context.Background()
+	trainSet, testSet := data.Digits(data.DigitsOptions{Train: 4000, Test: 1000})
+	fit := Loop{Model: cnn(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 4e-3}, Batch: 50, Epochs: 1, Seed: 1}
+	history, err := fit.Run(ctx, dev, trainSet, testSet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forget(dev, fit.Model)
+	half, err := NewEvaluator(dev, fit.Model, layers.SoftmaxCrossEntropy{}, testSet, compute.F16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer forget(dev, fit.Model)
+	defer half.Close()
+	_, got, err := half.Run(ctx)
+	want := history[0].TestAccuracy
+	if t.Logf("accuracy %v as f16, %v as f32", got, want); err != nil || want < 0.9 || math.Abs(got-want) > 0.002 {
+		t.Errorf("accuracy %v, %v as f16, %v as f32, want 0.9 or more, and no more than 0.002 apart", got, err, want)
+	}
+}
