@@ -111,16 +111,16 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, testSet *
 	if err != nil {
 		return nil, err
 	}
+	release, err := r.compile() // first, so that parameters lie as the optimizer wants them
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	tested, err := NewEvaluator(dev, l.Model, l.Loss, testSet)
 	if err != nil {
 		return nil, err
 	}
 	defer tested.Close()
-	release, err := r.compile()
-	if err != nil {
-		return nil, err
-	}
-	defer release()
 	if l.Resume {
 		if err := r.restore(); err != nil {
 			return nil, err

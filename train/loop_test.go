@@ -180,7 +180,7 @@ func TestLoopRefuses(t *testing.T) {
 		}
 	}
 	l := Loop{Model: layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 3)}, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{}, Batch: 5}
-	want := "train: the model makes [20 3] of 20 images, want (20, classes) with 4 classes or more, those of stripes"
+	want := "train: the model makes [5 3] of 5 images, want (5, classes) with 4 classes or more, those of stripes"
 	if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != want {
 		t.Errorf("a model of 3 classes: got %v, want %s", err, want)
 	}
