@@ -1,5 +1,5 @@
 // adam: m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w = w - rate (m/q1) / (sqrt(v/q2) + eps), q = 1 - b^step.
-// w, dw, m, v are (n), rate is (1), q, next are (2). Decay adds to g, or shrinks w where it is decoupled (AdamW).
+// w, dw, m, v are (n), rate, gate are (1), q, next are (2). Gated, nothing changes where gate is 0. Decay adds to g, or shrinks w where it is decoupled (AdamW).
 // test: n=67, beta1=0.9, rest1=0.1, beta2=0.99, rest2=0.01, eps=0.001, decay=0.1, decoupled=1
 
 struct Params { n: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, eps: f32, decay: f32, decoupled: u32 }
@@ -12,16 +12,11 @@ struct Params { n: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, eps: f32
 @group(0) @binding(5) var<storage, read_write> m: array<f32>;
 @group(0) @binding(6) var<storage, read_write> v: array<f32>;
 @group(0) @binding(7) var<storage, read_write> next: array<f32>;
+@group(0) @binding(8) var<storage, read> gate: array<u32>;
 
 const block: u32 = 64u;
 
-// each: n
-// invocations: n
-// flops: 15*n
-@compute @workgroup_size(block)
-fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = id.y * groups.x * block + id.x;
-    if i >= params.n { return; }
+fn update(i: u32) {
     var x = w[i];
     var g = dw[i];
     if params.decoupled != 0u {
@@ -36,10 +31,40 @@ fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     w[i] = x - rate[0] * (m1 / q[0]) / (sqrt(v1 / q[1]) + params.eps);
 }
 
-// correct: next = 1 - b^(step+1) from 1 - b^step, without cancellation.
+// each: n
+// invocations: n
+// flops: 15*n
+@compute @workgroup_size(block)
+fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    update(i);
+}
+
+// each: n
+// invocations: n
+// flops: 15*n
+@compute @workgroup_size(block)
+fn step_gated(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n || gate[0] == 0u { return; }
+    update(i);
+}
+
+// correction: next = 1 - b^(step+1) from 1 - b^step, without cancellation.
+fn correction() {
+    next[0] = next[0] * params.beta1 + params.rest1;
+    next[1] = next[1] * params.beta2 + params.rest2;
+}
+
 // invocations: 1
 @compute @workgroup_size(1)
 fn correct() {
-    next[0] = next[0] * params.beta1 + params.rest1;
-    next[1] = next[1] * params.beta2 + params.rest2;
+    correction();
+}
+
+// invocations: 1
+@compute @workgroup_size(1)
+fn correct_gated() {
+    if gate[0] != 0u { correction(); }
 }

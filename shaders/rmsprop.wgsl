@@ -1,5 +1,5 @@
 // rmsprop: g = dw + decay w; s = alpha s + (1-alpha) g^2; v = momentum v + g / (sqrt(s) + eps); w = w - rate v.
-// w, dw, s, v are (n), rate is (1).
+// w, dw, s, v are (n), rate, gate are (1). Gated, nothing changes where gate is 0.
 
 struct Params { n: u32, alpha: f32, rest: f32, eps: f32, momentum: f32, decay: f32 }
 
@@ -9,8 +9,18 @@ struct Params { n: u32, alpha: f32, rest: f32, eps: f32, momentum: f32, decay: f
 @group(0) @binding(3) var<storage, read_write> w: array<f32>;
 @group(0) @binding(4) var<storage, read_write> s: array<f32>;
 @group(0) @binding(5) var<storage, read_write> v: array<f32>;
+@group(0) @binding(6) var<storage, read> gate: array<u32>;
 
 const block: u32 = 64u;
+
+fn update(i: u32) {
+    let g = dw[i] + params.decay * w[i];
+    let s1 = params.alpha * s[i] + params.rest * g * g;
+    let v1 = params.momentum * v[i] + g / (sqrt(s1) + params.eps);
+    s[i] = s1;
+    v[i] = v1;
+    w[i] = w[i] - rate[0] * v1;
+}
 
 // each: n
 // invocations: n
@@ -19,10 +29,15 @@ const block: u32 = 64u;
 fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * block + id.x;
     if i >= params.n { return; }
-    let g = dw[i] + params.decay * w[i];
-    let s1 = params.alpha * s[i] + params.rest * g * g;
-    let v1 = params.momentum * v[i] + g / (sqrt(s1) + params.eps);
-    s[i] = s1;
-    v[i] = v1;
-    w[i] = w[i] - rate[0] * v1;
+    update(i);
+}
+
+// each: n
+// invocations: n
+// flops: 12*n
+@compute @workgroup_size(block)
+fn step_gated(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n || gate[0] == 0u { return; }
+    update(i);
 }

@@ -1,5 +1,5 @@
 // sgd: g = dw + decay w; v = momentum v + g; w = w - rate (g + momentum v) with Nesterov, else w - rate v.
-// w, dw, v are (n), rate is (1).
+// w, dw, v are (n), rate, gate are (1). Gated, nothing changes where gate is 0.
 // test: n=67, nesterov=1
 
 struct Params { n: u32, momentum: f32, decay: f32, nesterov: u32 }
@@ -9,8 +9,18 @@ struct Params { n: u32, momentum: f32, decay: f32, nesterov: u32 }
 @group(0) @binding(2) var<storage, read> rate: array<f32>;
 @group(0) @binding(3) var<storage, read_write> w: array<f32>;
 @group(0) @binding(4) var<storage, read_write> v: array<f32>;
+@group(0) @binding(5) var<storage, read> gate: array<u32>;
 
 const block: u32 = 64u;
+
+fn update(i: u32) {
+    let g = dw[i] + params.decay * w[i];
+    let next = params.momentum * v[i] + g;
+    v[i] = next;
+    var d = next;
+    if params.nesterov != 0u { d = g + params.momentum * next; }
+    w[i] = w[i] - rate[0] * d;
+}
 
 // each: n
 // invocations: n
@@ -19,10 +29,15 @@ const block: u32 = 64u;
 fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * block + id.x;
     if i >= params.n { return; }
-    let g = dw[i] + params.decay * w[i];
-    let next = params.momentum * v[i] + g;
-    v[i] = next;
-    var d = next;
-    if params.nesterov != 0u { d = g + params.momentum * next; }
-    w[i] = w[i] - rate[0] * d;
+    update(i);
+}
+
+// each: n
+// invocations: n
+// flops: 7*n
+@compute @workgroup_size(block)
+fn step_gated(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n || gate[0] == 0u { return; }
+    update(i);
 }

@@ -17,8 +17,8 @@ func TestFiles(t *testing.T) {
 		if !strings.HasPrefix(s.Text, "// "+name) || !strings.Contains(strings.SplitN(s.Text, "\n", 2)[0], ": ") {
 			t.Errorf("%s.wgsl: the first line must be // %s...: formula", name, name)
 		}
-		if strings.Contains(s.code, "atomic") {
-			t.Errorf("%s.wgsl: atomics make the order of a sum depend on the run", name)
+		if strings.Contains(strings.ReplaceAll(strings.ReplaceAll(s.code, "atomicOr(", ""), "atomic<u32>", ""), "atomic") {
+			t.Errorf("%s.wgsl: atomics make the order of a sum depend on the run; only that of atomicOr does not matter", name)
 		}
 		for _, e := range s.Entries {
 			if len(e.Bindings) == 0 || len(e.Bindings) > 8 {

@@ -50,11 +50,11 @@ var networks = map[string]func() layers.Layer{
 var meet = []compute.Pass{compute.Fuse, compute.Chain, compute.Join, compute.Plan}
 
 // trained runs some steps of training without a pass, and returns the weights.
-func trained(t *testing.T, dev *compute.Device, network func() layers.Layer, visit func(*compute.Program), without ...compute.Pass) []float32 {
+func trained(t *testing.T, dev *compute.Device, network func() layers.Layer, storage compute.DType, visit func(*compute.Program), without ...compute.Pass) []float32 {
 	t.Helper()
 	ctx, model := context.Background(), network()
 	layers.Initialize(model, 5)
-	loop := train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Batch: 16, Epochs: 1, Seed: 3}
+	loop := train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Batch: 16, Epochs: 1, Seed: 3, Storage: storage}
 	tape := compute.NewTape(dev)
 	if err := loop.Record(tape, Shades(50, 28)); err != nil {
 		t.Fatal(err)
@@ -88,9 +88,9 @@ func TestPasses(t *testing.T) {
 	for name, network := range networks {
 		t.Run(name, func(t *testing.T) {
 			var alone int64
-			trained(t, dev, network, func(p *compute.Program) { alone, _ = p.Memory() }, compute.Plan, compute.Overwrite)
+			trained(t, dev, network, compute.F32, func(p *compute.Program) { alone, _ = p.Memory() }, compute.Plan, compute.Overwrite)
 			launches := 0
-			want := trained(t, dev, network, func(p *compute.Program) {
+			want := trained(t, dev, network, compute.F32, func(p *compute.Program) {
 				held, _ := p.Memory()
 				launches = count(t, p)
 				t.Logf("the step holds %d bytes, with memory of its own for each tensor %d: %.0f%% less; %d launches", held, alone, 100-100*float64(held)/float64(alone), launches)
@@ -102,7 +102,7 @@ func TestPasses(t *testing.T) {
 				if name != "cnn" && !slices.Contains(meet, pass) {
 					continue
 				}
-				got := trained(t, dev, network, func(p *compute.Program) {
+				got := trained(t, dev, network, compute.F32, func(p *compute.Program) {
 					if held, alone := p.Memory(); pass == compute.Plan && held != alone {
 						t.Errorf("%d bytes without sharing, want %d", held, alone)
 					}

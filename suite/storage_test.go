@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -65,5 +66,28 @@ func TestF16(t *testing.T) {
 	}
 	if t.Logf("%d cases, %d kernels store f16", len(report.Cases), stored); stored < 30 {
 		t.Errorf("%d kernels store f16, want 30 or more", stored)
+	}
+}
+
+// TestPassesF16 wants the same weights, bit for bit, without the passes that place and
+// join what is f16 beside f32, and less memory than with f32.
+func TestPassesF16(t *testing.T) {
+	dev := devicetest.Open(t)
+	if dev.Stores(compute.F16) != nil {
+		t.Skip("the device has no f16; TestCheckF16 wants it to say so")
+	}
+	var held, whole int64
+	trained(t, dev, networks["cnn"], compute.F32, func(p *compute.Program) { whole, _ = p.Memory() })
+	want := trained(t, dev, networks["cnn"], compute.F16, func(p *compute.Program) { held, _ = p.Memory() })
+	if t.Logf("the step holds %d bytes, with f32 %d", held, whole); held >= whole {
+		t.Errorf("the step holds %d bytes, want less than the %d of f32", held, whole)
+	}
+	for _, pass := range []compute.Pass{compute.Overwrite, compute.Batch, compute.Join, compute.Plan} {
+		for i, got := range trained(t, dev, networks["cnn"], compute.F16, func(*compute.Program) {}, pass) {
+			if math.Float32bits(got) != math.Float32bits(want[i]) {
+				t.Errorf("without %s: weight %d is %v, want %v", pass, i, got, want[i])
+				break
+			}
+		}
 	}
 }

@@ -6,6 +6,8 @@
 package suite
 
 import (
+	"strings"
+
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
 	"github.com/pumice-ml/pumice/layers"
@@ -272,6 +274,7 @@ func optimizers() (ops []conform.Op) {
 	}{
 		{"sgd", &train.SGD{LR: 0.1}}, {"sgd/momentum", &train.SGD{LR: 0.1, Momentum: 0.9, Decay: 0.01}}, {"sgd/nesterov", &train.SGD{LR: 0.1, Momentum: 0.9, Nesterov: true}},
 		{"adam", &train.Adam{Decay: 0.01}}, {"adamw", &train.AdamW{}}, {"rmsprop", &train.RMSprop{Momentum: 0.5, Decay: 0.01}},
+		{"sgd/gated", &train.SGD{LR: 0.1, Momentum: 0.9, Nesterov: true}}, {"adamw/gated", &train.AdamW{}}, {"rmsprop/gated", &train.RMSprop{Momentum: 0.5}},
 	} {
 		ops = append(ops, conform.Op{Name: o.name, Shapes: []string{"n=1", "n=64", "n=65", "n=1031"}, Record: func(r *conform.Recorder) {
 			w := compute.NewParam("w", r.N("n"))
@@ -279,6 +282,9 @@ func optimizers() (ops []conform.Op) {
 			s := &train.State{Names: []string{"w"}, Params: []*compute.Param{w}, Rate: compute.NewParam("rate", 1)}
 			s.Rate.Data[0] = float32(o.LearningRate())
 			r.Own(s.Rate)
+			if strings.HasSuffix(o.name, "/gated") {
+				s.Gate = r.Indices(2, 1)
+			}
 			r.SetGrad(r.Param(w), r.Values(r.N("n")))
 			o.Update(r.Tape, s)
 			// A state as after some steps: averages of squares are not negative, and
@@ -312,6 +318,7 @@ func alone() (ops []conform.Op) {
 	sizes := map[string][]string{
 		"metrics.judge": {"rows=1,classes=1", "rows=3,classes=2", "rows=67,classes=7"}, "metrics.tally": {"rows=1,classes=1", "rows=67,classes=3"},
 		"ceiling.products": {"m=1,k=0,f=0.5,g=1", "m=67,k=5,f=0.5,g=0.25", "m=64,k=129,f=1,g=0"}, "ceiling.sums": {"m=1,k=0,f=0,g=0", "m=67,k=0,f=0,g=0"},
+		"cast.forward": {"n=1", "n=65"}, "loss_scale.apply": {"n=1,interval=1", "n=65,interval=1"}, "loss_scale.settle": {"n=1,interval=1", "n=1,interval=3"},
 		"batch.load": batch, "broadcast.add": axes, "broadcast.multiply": axes,
 	}
 	for _, k := range compute.Kernels() {
@@ -344,7 +351,7 @@ func programs() (ops []conform.Op) {
 			layers.Initialize(model, 5)
 			loop := train.Loop{
 				Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{}, Schedule: train.Linear{Final: 0.1},
-				Batch: r.N("batch"), Epochs: 2, Seed: 3,
+				Batch: r.N("batch"), Epochs: 2, Seed: 3, Storage: r.Storage, LossScale: train.LossScale{First: 16},
 			}
 			if r.N("batch") == 1 { // a batch norm has no variance of one image, but of its pixels
 				loop.Optimizer = &train.SGD{LR: 0.1, Momentum: 0.9}

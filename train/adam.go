@@ -48,10 +48,10 @@ func (o *Adam) record(t *compute.Tape, s *State, decoupled uint32) {
 		Eps: float32(orElse(o.Eps, 1e-8)), Decay: float32(o.Decay), Decoupled: decoupled,
 	}
 	rate, q := t.Master(s.Rate), t.Param(s.Slot("correction", 2))
-	adamCorrect.Run(p, q)
+	s.run(adamCorrect, adamCorrectGated, p, q)
 	s.each(t, func(name string, w, dw *compute.Tensor) {
 		p.N = uint32(w.Len())
-		adamStep.Run(p, dw, rate, q, w, t.Param(s.Slot("mean."+name, w.Shape()...)), t.Param(s.Slot("square."+name, w.Shape()...)))
+		s.run(adamStep, adamStepGated, p, dw, rate, q, w, t.Param(s.Slot("mean."+name, w.Shape()...)), t.Param(s.Slot("square."+name, w.Shape()...)))
 	})
 }
 
@@ -61,13 +61,23 @@ type adamParams struct {
 	Decoupled                              uint32
 }
 
-var adamCorrect = compute.NewKernel("adam.correct", func(p adamParams, b [][]float64) {
+var (
+	adamCorrect      = compute.NewKernel("adam.correct", adamCorrectDefine, compute.Dot(2))
+	adamCorrectGated = compute.NewKernel("adam.correct_gated", gated(adamCorrectDefine), gatedModel(compute.Dot(2)))
+)
+
+func adamCorrectDefine(p adamParams, b [][]float64) {
 	q := b[0]
 	q[0] = q[0]*float64(p.Beta1) + float64(p.Rest1)
 	q[1] = q[1]*float64(p.Beta2) + float64(p.Rest2)
-}, compute.Dot(2))
+}
 
-var adamStep = compute.NewKernel("adam.step", func(p adamParams, b [][]float64) {
+var (
+	adamStep      = compute.NewKernel("adam.step", adamStepDefine, adamStepModel)
+	adamStepGated = compute.NewKernel("adam.step_gated", gated(adamStepDefine), gatedModel(adamStepModel))
+)
+
+func adamStepDefine(p adamParams, b [][]float64) {
 	dw, rate, q, w, m, v := b[0], b[1][0], b[2], b[3], b[4], b[5]
 	for i := range w {
 		g := dw[i]
@@ -80,7 +90,9 @@ var adamStep = compute.NewKernel("adam.step", func(p adamParams, b [][]float64) 
 		v[i] = float64(p.Beta2)*v[i] + float64(p.Rest2)*g*g
 		w[i] -= rate * (m[i] / q[0]) / (math.Sqrt(v[i]/q[1]) + float64(p.Eps))
 	}
-}, compute.Func(func(r *compute.Reference32) [][]float64 {
+}
+
+var adamStepModel = compute.Func(func(r *compute.Reference32) [][]float64 {
 	// g has 2 roundings, m 2 more on each term, v 6 of g^2 and its sum, all
 	// terms positive. The update is a quotient: divisions are off by 2.5 ULP (5u)
 	// each and the root by 2.5 ULP after half the error of its argument: under
@@ -104,4 +116,4 @@ var adamStep = compute.NewKernel("adam.step", func(p adamParams, b [][]float64) 
 		boundW[i] = updateBound(w[i], r.Want[3][i], off) + 4*roundoff*math.Abs(rate*float64(p.Decay)*w[i])
 	}
 	return [][]float64{nil, nil, nil, boundW, boundM, boundV}
-}))
+})

@@ -37,6 +37,9 @@ func (r *run) arrays() map[string]*compute.Param {
 	for name, p := range r.state.extra {
 		all["optimizer."+name] = p
 	}
+	for _, p := range r.scaler.arrays() {
+		all[p.Name] = p
+	}
 	return all
 }
 
@@ -77,6 +80,14 @@ func settings(v any) string {
 		b = nil // a function among them, say
 	}
 	return fmt.Sprintf("%T%s", v, b)
+}
+
+// scaled are the settings of the loss scale, or "" without one.
+func (r *run) scaled() string {
+	if r.scaler == nil {
+		return ""
+	}
+	return settings(r.LossScale)
 }
 
 // fingerprint is the SHA-256 of a set's images and labels.
@@ -123,6 +134,9 @@ func (r *run) save(ctx context.Context) error {
 		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history), "data_sha256": r.data, "source": r.Source,
 		"learning_rate": r.rate(), "schedule": settings(r.Schedule),
 	}}
+	if r.scaler != nil {
+		f.Metadata["loss_scale"] = r.scaled()
+	}
 	for k, v := range r.Notes {
 		f.Metadata["note."+k] = v
 	}
@@ -154,6 +168,7 @@ func (r *run) restore() error {
 		{"seed", strconv.FormatUint(uint64(r.Seed), 10)}, {"batch", strconv.Itoa(r.Batch)},
 		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"data_sha256", r.data}, {"learning_rate", r.rate()},
 		{"schedule", settings(r.Schedule)}, {"optimizer", settings(r.Optimizer)}, {"loss", settings(r.Loss)},
+		{"loss_scale", r.scaled()},
 	} {
 		if f.Metadata[c.name] != c.want {
 			return fail("%s is %s, this run's is %s", strings.ReplaceAll(c.name, "_", " "), f.Metadata[c.name], c.want)

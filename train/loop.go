@@ -28,6 +28,12 @@ type Loop struct {
 	Batch     int      // images of a step; default 128
 	Epochs    int      // default 3
 	Seed      uint32
+	// Storage is F16 for mixed precision: activations, their gradients and the copies
+	// of the weights that layers read are stored as f16, once cast in every step, and
+	// the loss is scaled. Weights, their gradients and the optimizer's state stay f32.
+	// The device must have the feature shader-f16.
+	Storage   compute.DType
+	LossScale LossScale // of Storage F16
 
 	// Checkpoint is the file that Run writes before the first step, after every
 	// epoch, every Interval, and when the context is cancelled; "" writes none.
@@ -40,9 +46,9 @@ type Loop struct {
 	Previous string
 	// Resume goes on from Checkpoint. The final weights are bit-equal to those of
 	// a run that was never interrupted. The training set, Seed, Batch, Loss,
-	// Optimizer, Schedule and Notes must be those of the run that wrote it; with
-	// other Epochs, as many as are done or more, the schedule is that of the new
-	// length from here on.
+	// Optimizer, Schedule, Storage, LossScale and Notes must be those of the run that
+	// wrote it; with other Epochs, as many as are done or more, the schedule is that
+	// of the new length from here on.
 	Resume bool
 	// Notes are kept in the checkpoint; so is Source, which says where the training
 	// set came from and may change.
@@ -93,6 +99,7 @@ type run struct {
 	state   *State
 	clock   *compute.Param
 	sums    *metrics
+	scaler  *scaler // nil without Storage F16
 	program *compute.Program
 	steps   int // of an epoch
 	step    int // of the whole run
@@ -111,12 +118,12 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, testSet *
 	if err != nil {
 		return nil, err
 	}
-	release, err := r.compile() // first, so that parameters lie as the optimizer wants them
+	release, err := r.compile() // first, so that parameters lie as the optimizer wants them, and are there to be cast
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	tested, err := NewEvaluator(dev, l.Model, l.Loss, testSet)
+	tested, err := NewEvaluator(dev, l.Model, l.Loss, testSet, l.Storage)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +175,12 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 			r.state.Names, r.state.Params = append(r.state.Names, name), append(r.state.Params, p)
 		}
 	}
+	if l.Storage == compute.F16 {
+		var err error
+		if r.scaler, err = newScaler(l.LossScale); err != nil {
+			return nil, err
+		}
+	}
 	return r, dev.Upload(r.params()...)
 }
 
@@ -186,7 +199,7 @@ func (l *Loop) Inspect(dev *compute.Device, trainSet *data.Set, visit func(step 
 }
 
 // Record records one training step on the set, as Run compiles it. It sets the
-// tape's Training and Clock.
+// tape's Training, Clock and Storage.
 func (l *Loop) Record(t *compute.Tape, trainSet *data.Set) error {
 	r, err := l.prepare(t.Device(), trainSet)
 	if err != nil {
@@ -196,7 +209,7 @@ func (l *Loop) Record(t *compute.Tape, trainSet *data.Set) error {
 }
 
 func (r *run) record(t *compute.Tape, set *resident) error {
-	t.Training, t.Clock = true, r.clock
+	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
 	logits := r.Model.Forward(t, x)
 	if err := tells(logits, r.Batch, r.set); err != nil {
@@ -204,11 +217,21 @@ func (r *run) record(t *compute.Tape, set *resident) error {
 	}
 	loss := r.Loss.Loss(t, logits, y)
 	r.sums.record(t, loss, logits, y)
-	t.Backward(loss)
+	if r.scaler != nil {
+		r.scaler.backward(t, loss)
+	} else {
+		t.Backward(loss)
+	}
 	if r.Schedule != nil {
 		r.Schedule.Rate(t, t.Param(r.clock), t.Master(r.state.Rate), r.Optimizer.LearningRate(), r.steps*r.Epochs)
 	}
-	r.Optimizer.Update(t, r.state)
+	if r.scaler != nil {
+		if err := r.scaler.update(t, r.Optimizer, r.state); err != nil {
+			return err
+		}
+	} else {
+		r.Optimizer.Update(t, r.state)
+	}
 	clockTick.Run(clockParams{1}, t.Param(r.clock))
 	return nil
 }
@@ -222,7 +245,7 @@ func (r *run) compile() (release func(), err error) {
 	}
 	forget := func() {
 		r.dev.Forget(set.pixels, set.labels, r.clock, r.sums.counts, r.sums.total, r.state.Rate)
-		r.dev.Forget(r.state.Slots()...)
+		r.dev.Forget(append(r.state.Slots(), r.scaler.arrays()...)...)
 	}
 	if r.program, err = t.Compile(); err != nil {
 		forget()

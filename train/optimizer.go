@@ -22,6 +22,9 @@ type State struct {
 	Names  []string
 	Params []*compute.Param
 	Rate   *compute.Param // (1)
+	// Gate, where there is one, is a u32 number that is 0 in steps in which every run
+	// of Update must leave everything as it is.
+	Gate *compute.Tensor
 
 	extra map[string]*compute.Param
 	order []string
@@ -41,6 +44,16 @@ func (s *State) Slot(name string, shape ...int) *compute.Param {
 	s.extra[name] = p
 	s.order = append(s.order, name)
 	return p
+}
+
+// run records a run of a kernel, or, where there is a gate, of the one that has it as
+// its last tensor.
+func (s *State) run(k, gated *compute.Kernel, params any, tensors ...*compute.Tensor) {
+	if s.Gate == nil {
+		k.Run(params, tensors...)
+		return
+	}
+	gated.Run(params, append(tensors, s.Gate)...)
 }
 
 func (s *State) each(t *compute.Tape, f func(name string, w, dw *compute.Tensor)) {

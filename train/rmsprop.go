@@ -28,7 +28,7 @@ func (o *RMSprop) Update(t *compute.Tape, s *State) {
 			N: uint32(w.Len()), Alpha: float32(alpha), Rest: float32(1 - alpha),
 			Eps: float32(orElse(o.Eps, 1e-8)), Momentum: float32(o.Momentum), Decay: float32(o.Decay),
 		}
-		rmspropStep.Run(p, dw, rate, w, t.Param(s.Slot("square."+name, w.Shape()...)), t.Param(s.Slot("velocity."+name, w.Shape()...)))
+		s.run(rmspropStep, rmspropStepGated, p, dw, rate, w, t.Param(s.Slot("square."+name, w.Shape()...)), t.Param(s.Slot("velocity."+name, w.Shape()...)))
 	})
 }
 
@@ -37,7 +37,12 @@ type rmspropParams struct {
 	Alpha, Rest, Eps, Momentum, Decay float32
 }
 
-var rmspropStep = compute.NewKernel("rmsprop.step", func(p rmspropParams, b [][]float64) {
+var (
+	rmspropStep      = compute.NewKernel("rmsprop.step", rmspropStepDefine, rmspropStepModel)
+	rmspropStepGated = compute.NewKernel("rmsprop.step_gated", gated(rmspropStepDefine), gatedModel(rmspropStepModel))
+)
+
+func rmspropStepDefine(p rmspropParams, b [][]float64) {
 	dw, rate, w, s, v := b[0], b[1][0], b[2], b[3], b[4]
 	for i := range w {
 		g := dw[i] + float64(p.Decay)*w[i]
@@ -45,7 +50,9 @@ var rmspropStep = compute.NewKernel("rmsprop.step", func(p rmspropParams, b [][]
 		v[i] = float64(p.Momentum)*v[i] + g/(math.Sqrt(s[i])+float64(p.Eps))
 		w[i] -= rate * v[i]
 	}
-}, compute.Func(func(r *compute.Reference32) [][]float64 {
+}
+
+var rmspropStepModel = compute.Func(func(r *compute.Reference32) [][]float64 {
 	// g has 2 roundings (3 with decay), s 6 more, all its terms positive; the
 	// quotient is off by 20u of itself beside what g and s are off by, and g may be
 	// flushed before it; v and w add 2 roundings each.
@@ -61,4 +68,4 @@ var rmspropStep = compute.NewKernel("rmsprop.step", func(p rmspropParams, b [][]
 		boundW[i] = updateBound(w[i], r.Want[2][i], rate*boundV[i]) + 2*roundoff*rate*math.Abs(r.Want[4][i])
 	}
 	return [][]float64{nil, nil, boundW, boundS, boundV}
-}))
+})

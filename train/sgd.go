@@ -26,7 +26,7 @@ func (o *SGD) Update(t *compute.Tape, s *State) {
 		if o.Nesterov {
 			p.Nesterov = 1
 		}
-		sgdStep.Run(p, dw, rate, w, t.Param(s.Slot("velocity."+name, w.Shape()...)))
+		s.run(sgdStep, sgdStepGated, p, dw, rate, w, t.Param(s.Slot("velocity."+name, w.Shape()...)))
 	})
 }
 
@@ -36,7 +36,12 @@ type sgdParams struct {
 	Nesterov        uint32
 }
 
-var sgdStep = compute.NewKernel("sgd.step", func(p sgdParams, b [][]float64) {
+var (
+	sgdStep      = compute.NewKernel("sgd.step", sgdStepDefine, sgdStepModel)
+	sgdStepGated = compute.NewKernel("sgd.step_gated", gated(sgdStepDefine), gatedModel(sgdStepModel))
+)
+
+func sgdStepDefine(p sgdParams, b [][]float64) {
 	dw, rate, w, v := b[0], b[1][0], b[2], b[3]
 	momentum, decay := float64(p.Momentum), float64(p.Decay)
 	for i := range w {
@@ -48,7 +53,9 @@ var sgdStep = compute.NewKernel("sgd.step", func(p sgdParams, b [][]float64) {
 		}
 		w[i] -= rate * d
 	}
-}, compute.Func(func(r *compute.Reference32) [][]float64 {
+}
+
+var sgdStepModel = compute.Func(func(r *compute.Reference32) [][]float64 {
 	// At most 8 roundings lead to any term of v and w: gamma(8) of the sum of
 	// the magnitudes.
 	p := r.Params.(sgdParams)
@@ -61,4 +68,4 @@ var sgdStep = compute.NewKernel("sgd.step", func(p sgdParams, b [][]float64) {
 		boundW[i] = compute.Gamma(8)*(math.Abs(w[i])+rate*(g+m)) + 8*smallest
 	}
 	return [][]float64{nil, nil, boundW, boundV}
-}))
+})

@@ -38,7 +38,7 @@ func withF16(t *testing.T) *compute.Device {
 }
 
 // TestF16 trains on the built-in digits, and wants the model to be as good, to 0.2
-// points, with weights and activations in f16.
+// points, with weights and activations in f16, and, to a point, one that was trained so.
 func TestF16(t *testing.T) {
 	dev := withF16(t)
 	if dev == nil {
@@ -47,12 +47,19 @@ func TestF16(t *testing.T) {
 	devicetest.NoLeaks(t, dev)
 	ctx := context.Background()
 	trainSet, testSet := data.Digits(data.DigitsOptions{Train: 4000, Test: 1000})
-	fit := Loop{Model: cnn(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 4e-3}, Batch: 50, Epochs: 1, Seed: 1}
+	fit := Loop{Model: cnn(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 4e-3}, Schedule: Linear{}, Batch: 50, Epochs: 2, Seed: 1}
 	history, err := fit.Run(ctx, dev, trainSet, testSet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	forget(dev, fit.Model)
+	mixed := fit
+	mixed.Model, mixed.Storage = cnn(), compute.F16
+	other, err := mixed.Run(ctx, dev, trainSet, testSet)
+	forget(dev, mixed.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
 	half, err := NewEvaluator(dev, fit.Model, layers.SoftmaxCrossEntropy{}, testSet, compute.F16)
 	if err != nil {
 		t.Fatal(err)
@@ -60,8 +67,11 @@ func TestF16(t *testing.T) {
 	defer forget(dev, fit.Model)
 	defer half.Close()
 	_, got, err := half.Run(ctx)
-	want := history[0].TestAccuracy
-	if t.Logf("accuracy %v as f16, %v as f32", got, want); err != nil || want < 0.9 || math.Abs(got-want) > 0.002 {
+	want := history[fit.Epochs-1].TestAccuracy
+	if t.Logf("accuracy %v as f16, %v as f32; trained as f16 %v", got, want, other[fit.Epochs-1].TestAccuracy); math.Abs(other[fit.Epochs-1].TestAccuracy-want) > 0.01 {
+		t.Errorf("accuracy %v, trained as f16, %v as f32, want no more than 0.01 apart", other[fit.Epochs-1].TestAccuracy, want)
+	}
+	if err != nil || want < 0.9 || math.Abs(got-want) > 0.002 {
 		t.Errorf("accuracy %v, %v as f16, %v as f32, want 0.9 or more, and no more than 0.002 apart", got, err, want)
 	}
 }

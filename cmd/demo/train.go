@@ -61,6 +61,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	o.deviceFlags(f)
 	o.dataFlags(f, "")
 	o.outFlag(f)
+	o.dtypeFlag(f, true)
 	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
 	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set; with --data mnist and --model cnn the default is 3")
 	f.IntVar(&o.batch, "batch", 64, "images of a step")
@@ -89,6 +90,10 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	if !ok {
 		return fmt.Errorf("--schedule %q, want linear or constant", o.schedule)
 	}
+	storage, err := o.storage()
+	if err != nil {
+		return err
+	}
 	dev, why, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -113,7 +118,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	show := o.reporter(out, dev, why, model, trainSet)
 	loop := train.Loop{
 		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
-		Batch: o.batch, Epochs: o.epochs, Seed: o.seed,
+		Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage,
 		Checkpoint: checkpoint, Previous: filepath.Join(o.out, "checkpoint.previous.safetensors"), Resume: o.resume,
 		Notes: notes(o.model, trainSet), Source: o.source(), Finished: show.epoch,
 	}
