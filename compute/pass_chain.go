@@ -84,7 +84,7 @@ func (c *chaining) take(d Dispatch) error {
 func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 	last := &list[len(list)-1]
 	x, y := last.written(), d.written()
-	if x == nil || y == nil || last.storage() == F16 || d.storage() == F16 || x.Len() != y.Len() || !covers(d, y) {
+	if x == nil || y == nil || last.storage() == F16 || d.storage() == F16 || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
 		return -1
 	}
 	if len(list) == 1 {
@@ -145,26 +145,51 @@ func worth(info Info, places, operations int) bool {
 const mostBound = 8
 
 // link is one run for the list, and whether the device can do it.
-func (c *chaining) link(list []Dispatch) (Dispatch, bool, error) {
-	head, last := list[0], list[len(list)-1].written()
-	k := head.Kernel
-	bound := map[int]*Tensor{} // by number
-	number := 0
-	output := shaders.Binding{}
-	for i, b := range k.entry.Bindings {
-		bound[b.Number], number = head.Tensors[i], b.Number
-		if head.writes(i) {
-			output = b
-		}
+func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
+	head := &list[0]
+	links, bound, err := c.links(list)
+	if err != nil || len(bound) > mostBound || links == nil {
+		return one, false, err
 	}
+	s, err := shaders.Chain(head.Kernel.shader, head.Kernel.entry, links)
+	if err != nil {
+		return one, false, err
+	}
+	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list)}
+	for _, b := range one.Kernel.entry.Bindings {
+		one.Tensors = append(one.Tensors, bound[b.Number])
+	}
+	text, err := one.text(true)
+	if err != nil {
+		return one, false, err
+	}
+	operations := 0
+	for _, l := range links {
+		operations += l.Operations()
+	}
+	flops, err := c.flops(list)
+	one.Kernel.entry.Flops = strconv.FormatInt(flops, 10)
+	return one, oneAccess([]Dispatch{one}, c.buffers) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
+}
+
+// links are the list but for its first, and the tensors that a run of all binds, by
+// number. There are none where a link would read single elements of vectors.
+func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*Tensor, err error) {
 	type reading struct {
 		*slot
 		kind string
 	}
-	reads := map[reading]int{}
-	for i, b := range k.entry.Bindings {
-		if !head.writes(i) {
-			reads[reading{head.Tensors[i].base, b.Type}] = b.Number
+	reads := map[reading]int{} // their numbers
+	bound = map[int]*Tensor{}
+	number := 0
+	var output shaders.Binding
+	for i, b := range list[0].Kernel.entry.Bindings {
+		number = b.Number
+		bound[number] = list[0].Tensors[i]
+		if list[0].writes(i) {
+			output = b
+		} else {
+			reads[reading{list[0].Tensors[i].base, b.Type}] = number
 		}
 	}
 	bind := func(x *Tensor) int {
@@ -172,17 +197,13 @@ func (c *chaining) link(list []Dispatch) (Dispatch, bool, error) {
 		bound[number] = x
 		return number
 	}
-	var links []shaders.Link
-	operations := 0
-	x := head.written()
+	x := list[0].written()
 	for i := range list[1:] {
 		d := &list[i+1]
-		y := d.written()
-		text, err := d.text(true)
-		if err != nil {
-			return Dispatch{}, false, err
+		l := shaders.Link{Shader: d.Kernel.shader, Entry: d.Kernel.entry}
+		if l.Text, err = d.text(true); err != nil {
+			return nil, nil, err
 		}
-		l := shaders.Link{Shader: d.Kernel.shader, Entry: d.Kernel.entry, Text: text}
 		for j, z := range d.Tensors {
 			r := reading{z.base, d.binding(j).Type}
 			switch {
@@ -190,7 +211,7 @@ func (c *chaining) link(list []Dispatch) (Dispatch, bool, error) {
 				l.Bindings = append(l.Bindings, shaders.Handed)
 			case d.writes(j):
 				if output.Type != "array<f32>" && slices.Contains(l.Shader.Pointwise(l.Entry), d.binding(j).Name) && d.Consts["accumulate"] != "false" {
-					return Dispatch{}, false, nil // it reads single elements
+					return nil, nil, nil
 				}
 				l.Bindings = append(l.Bindings, output.Number)
 			default:
@@ -200,49 +221,30 @@ func (c *chaining) link(list []Dispatch) (Dispatch, bool, error) {
 				l.Bindings = append(l.Bindings, reads[r])
 			}
 		}
+		y := d.written()
 		if y.base != x.base && c.seen(x, list) {
 			l.Keep = bind(x)
 		}
-		links = append(links, l)
-		operations += l.Operations()
-		x = y
+		links, x = append(links, l), y
 	}
-	bound[output.Number] = last
-	if len(bound) > mostBound {
-		return Dispatch{}, false, nil
-	}
-	s, err := shaders.Chain(k.shader, k.entry, links)
-	if err != nil {
-		return Dispatch{}, false, err
-	}
-	one := Dispatch{Kernel: k.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list)}
-	for _, b := range one.Kernel.entry.Bindings {
-		one.Tensors = append(one.Tensors, bound[b.Number])
-	}
-	if !oneAccess([]Dispatch{one}, c.buffers) {
-		return Dispatch{}, false, nil
-	}
-	text, err := one.text(true)
-	if err != nil {
-		return Dispatch{}, false, err
-	}
-	if !worth(c.tape.dev.info, shaders.Stores(text), operations) {
-		return Dispatch{}, false, nil
-	}
-	var flops int64
+	bound[output.Number] = x
+	return links, bound, nil
+}
+
+// flops are the floating-point operations of the list.
+func (c *chaining) flops(list []Dispatch) (sum int64, err error) {
 	for i := range list {
 		groups, err := list[i].grid(int(c.tape.dev.info.Limits.WorkgroupsPerDimension))
 		if err != nil {
-			return Dispatch{}, false, err
+			return 0, err
 		}
 		n, err := list[i].flops(groups)
 		if err != nil {
-			return Dispatch{}, false, err
+			return 0, err
 		}
-		flops += n
+		sum += n
 	}
-	one.Kernel.entry.Flops = strconv.FormatInt(flops, 10)
-	return one, true, nil
+	return sum, nil
 }
 
 // chained is a kernel for one run of the list, by the text of s.

@@ -144,6 +144,20 @@ func TestConv2DChain(t *testing.T) {
 					tape.BackwardFromGrads()
 					return tape.Grad(x)
 				})
+				// Where the gradient has a value it is read, which whole quads do not allow.
+				launches := chained(t, dev, func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor {
+					tape.Variant = variant
+					result := value(2, 5, 9, width)
+					dy, dx := tape.Zeros(result.Shape()...), tape.Zeros(result.Shape()...)
+					sumInto(tape, sumRows(result.Len(), 3), value(result.Len(), 3), dx)
+					p.inputGradient(value(6, 5, 3, 3), value(2, 6, 9, width), dy)
+					reluBackward.Run(reluParams{uint32(dx.Len())}, result, dy, dx)
+					return dx
+				})
+				read := slices.ContainsFunc(launches, func(l string) bool { return strings.HasPrefix(l, "conv2d") && strings.HasSuffix(l, "+relu.backward") })
+				if want := width%4 != 0 || variant == "plain"; read != want {
+					t.Errorf("launches %v: handed to a gradient that has a value: %v, want %v", launches, read, want)
+				}
 			})
 		}
 	}
