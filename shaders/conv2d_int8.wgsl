@@ -1,8 +1,8 @@
 // conv2d_int8: y[n,k,i,j] = b[k] + scale[k] sum over c,r,s of q[k,c,r,s] x[n, c, i stride - pad + r dilation, j stride - pad + s dilation],
 // where q are bytes with a sign, four to a number.
-// x is (n, c, h, w), q is (k, ceil((c/groups)*r*s/4)), scale, bias are (k), y is (n, k, oh, ow). A row of q holds the taps of
+// x is (n, c, h, w), q is (k, ceil(c/groups*r*s/4)), scale, bias are (k), y is (n, k, oh, ow). A row of q holds the taps of
 // an output channel, the first of four in the lowest bits.
-// test: n=2, c=4, h=7, w=8, k=6, r=3, s=2, oh=4, ow=8, stride_h=2, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=2, groups=2, biased=1
+// test: n=2, c=6, h=7, w=8, k=6, r=3, s=2, oh=4, ow=8, stride_h=2, stride_w=1, pad_h=1, pad_w=1, dilation_h=1, dilation_w=2, groups=2, biased=1
 
 struct Params {
     n: u32, c: u32, h: u32, w: u32, k: u32, r: u32, s: u32, oh: u32, ow: u32,
