@@ -26,9 +26,10 @@ type Variant struct {
 }
 
 // Prefer adds a variant of k, which is preferred to those added later. A program takes
-// the first that suits its device, can do the params at hand, and whose kernels run on
-// the device (see RunsOn) and compute what they should there (see Device.Refused); the last resort is k
-// itself. On a device that tunes, the fastest comes first (see Device.Tune).
+// the first that suits its device, can do the params at hand, passes its own test, and
+// whose kernels run on the device (see RunsOn) and compute what they should there (see
+// Device.Refused); the last resort is k itself. What a variant records is chosen in turn.
+// On a device that tunes, the fastest comes first (see Device.Tune).
 func (k *Kernel) Prefer(v Variant) { k.variants = append(k.variants, v) }
 
 // Variants are the names of k's variants, the preferred first.

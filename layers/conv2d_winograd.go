@@ -68,6 +68,10 @@ func (w *winograd) declare(name string) *winograd {
 	return w
 }
 
+// mostTransformed is how many bytes a tensor of transformed pixels, or sums, may have:
+// kernels that need none leave the memory to others.
+const mostTransformed = 1 << 28
+
 // taken reports whether a tape takes the convolution by itself.
 func (w *winograd) taken(p convParams) bool {
 	return p.C >= 16 && p.K >= 16 && w.relative(int(p.C)) <= w.worse
@@ -81,7 +85,7 @@ func (w *winograd) record(t *compute.Tape, p convParams, turned bool, x, weight,
 	side := w.outputs + 2
 	c, k, tiles := int(p.C), int(p.K), w.tiles(p.N, p.OH, p.OW)
 	limits := t.Device().Info().Limits
-	if uint64(4*side*side)*uint64(max(c*k, c*tiles, k*tiles)) > min(limits.StorageBindingSize, limits.BufferSize) {
+	if uint64(4*side*side)*uint64(max(c*k, c*tiles, k*tiles)) > min(limits.StorageBindingSize, limits.BufferSize, mostTransformed) {
 		return false
 	}
 	q := winogradParams{
