@@ -77,6 +77,27 @@ func TestTuneBroken(t *testing.T) {
 	}
 }
 
+// TestTuneRefused wants a variant that was chosen before, and is wrong now, refused, and
+// the device's own choice in its place.
+func TestTuneRefused(t *testing.T) {
+	cache(t)
+	times := map[string]int{"plain": 9, "one": 8, "two": 7}
+	dev, _ := tuning(t, times)
+	shifts(t, dev, 3)
+	text, err := os.ReadFile(dev.TuneFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte(`"variant": "two"`), []byte(`"variant": "not"`), 1)
+	if err := os.WriteFile(dev.TuneFile(), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, samples := tuning(t, times)
+	if got := shifts(t, again, 3); got != "shift_one" || len(samples) > 0 || len(again.Refused()) != 1 || again.Choices()[0].Variant != "not" {
+		t.Errorf("%s, samples %v, refused %+v, choices %+v", got, samples, again.Refused(), again.Choices())
+	}
+}
+
 // TestTuneUnkept wants a program where nothing can be written, and one line of log.
 func TestTuneUnkept(t *testing.T) {
 	_, dir := cache(t)

@@ -101,6 +101,33 @@ func TestTuneUnsuited(t *testing.T) {
 	}
 }
 
+// both has two variants that suit any device.
+var both = shifted("shift_both", "x[id.x] + 1.0", "rows*n")
+
+func init() {
+	for _, k := range []*compute.Kernel{shiftOne, shiftTwo} {
+		both.Prefer(as(k))
+	}
+}
+
+// TestTuneSuited wants variants that suit the device tried however long they run.
+func TestTuneSuited(t *testing.T) {
+	cache(t)
+	dev, _ := tuning(t, map[string]int{"shift_one.forward": 30_000, "shift_two.forward": 25_000, "plain": 1})
+	tape := compute.NewTape(dev)
+	x, y := tape.Input("x", compute.F32, 15), tape.New(15)
+	both.Run(shiftedParams{3, 5}, x, y)
+	tape.Keep(y)
+	p, err := tape.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	if c := dev.Choices()[0]; c.Variant != "shift_two.forward" {
+		t.Errorf("chosen: %+v", c)
+	}
+}
+
 // tuning is a device that tunes by times in microseconds, in place of measuring, and
 // counts the samples of each variant. A sample takes 1 ms.
 func tuning(t *testing.T, times map[string]int) (*compute.Device, map[string]int) {
