@@ -94,7 +94,7 @@ func (w *winograd) record(t *compute.Tape, p convParams, turned bool, x, weight,
 	if turned {
 		q.Turned = 1
 	}
-	u, v, z := t.New(side*side, k, c), t.New(side*side, c, tiles), t.Zeros(side*side, k, tiles)
+	u, v, z := t.NewF32(side*side, k, c), t.NewF32(side*side, c, tiles), t.ZerosF32(side*side, k, tiles)
 	w.filters.Run(q, weight, u)
 	w.inputs.Run(q, x, v)
 	MatMul(u, v, z, MatMulOptions{})
