@@ -11,7 +11,8 @@ type Config struct {
 	// in half of the bytes, and to compute with f32. The device must have the feature
 	// shader-f16, or Open's error wraps compute.ErrFeature. Every kernel is tested with
 	// f16 on the device before it is used. Weights that the device holds as f32 when the
-	// session opens, for a training loop say, are cast in every run instead.
+	// session opens, for a training loop say, are cast in every run instead, and so
+	// follow the training; others are those of that moment, or of Device.Upload.
 	Storage compute.DType
 }
 

@@ -63,7 +63,7 @@ func (w *f16Writer) write(code string) error {
 	for i := 0; i < len(code); {
 		switch c := code[i]; {
 		case strings.HasPrefix(code[i:], "//"):
-			end := i + strings.IndexByte(code[i:]+"\n", '\n')
+			end := lineEnd(code, i)
 			w.out.WriteString(code[i:end])
 			i = end
 		case word(c):
@@ -229,6 +229,13 @@ func bracket(code string, i int) int {
 // line is the line of code that i is in.
 func line(code string, i int) string {
 	from := strings.LastIndexByte(code[:i], '\n') + 1
-	end := i + strings.IndexByte(code[i:]+"\n", '\n')
-	return strings.TrimSpace(code[from:end])
+	return strings.TrimSpace(code[from:lineEnd(code, i)])
+}
+
+// lineEnd is where the line of code ends that i is in.
+func lineEnd(code string, i int) int {
+	if at := strings.IndexByte(code[i:], '\n'); at >= 0 {
+		return i + at
+	}
+	return len(code)
 }
