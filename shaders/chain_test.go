@@ -41,7 +41,9 @@ broadcast.add_same a b
 broadcast.multiply_same a b
 broadcast.backward_add dy da
 broadcast.backward_multiply dy da
+cast.forward x
 concat.backward dx
+conv2d_finish.rectified z y
 dropout.forward x
 dropout.backward dy dx
 elu.forward x
