@@ -37,17 +37,18 @@ func (p convParams) pointwise(info compute.Info) bool {
 }
 
 // matmulForward records y += bias + the product. A ReLU comes after all sums, so that
-// they need a place of their own.
+// they need a place of their own. The bias comes last: a chain adds it to the product.
 func (p convParams) matmulForward(t *compute.Tape, x, weight, bias, y *compute.Tensor) {
 	n, c, k, size := int(p.N), int(p.C), int(p.K), int(p.H*p.W)
 	sums := y
 	if p.Rectified != 0 {
 		sums = t.Zeros(n, k, size)
-	} else if p.Biased != 0 {
-		biasForward.Run(biasParams{Batch: p.N, Channels: p.K, Size: uint32(size)}, bias, y)
 	}
 	MatMul(t.Reshape(weight, 1, k, c), t.Reshape(x, n, c, size), t.Reshape(sums, n, k, size), MatMulOptions{})
-	if p.Rectified != 0 {
+	switch {
+	case p.Rectified == 0 && p.Biased != 0:
+		biasForward.Run(biasParams{Batch: p.N, Channels: p.K, Size: uint32(size)}, bias, y)
+	case p.Rectified != 0:
 		convRectified.Run(finishParams{p.N, p.K, uint32(size), p.Biased}, sums, bias, y)
 	}
 }

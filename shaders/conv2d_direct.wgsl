@@ -39,6 +39,11 @@ fn place(i: u32, outer: u32, height: u32, width: u32) -> Place {
     return Place(image, i / (width * down * blocks) % params.groups, i / (width * down) % blocks * channels, i / width % down * rows, i % width, image < params.n);
 }
 
+// finish is the slot of a chain: what is done with element i before it is stored.
+fn finish(i: u32, v: f32) -> f32 {
+    return v;
+}
+
 // invocations: n*groups*ceil((k/groups)/channels)*ceil(oh/rows)*ow
 // trips: (c/groups)*r*s
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
@@ -89,7 +94,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
                 if params.biased != 0u { v += bias[channel]; }
                 if accumulate { v += y[i]; }
                 if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
-                y[i] = v;
+                y[i] = finish(i, v);
             }
         }
     }
@@ -145,7 +150,7 @@ fn backward_x(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
                 let i = ((at.image * params.c + at.group * inner + at.channel + c) * params.h + at.row + t) * params.w + at.column;
                 var v = sum[c * rows + t];
                 if accumulate { v += dx[i]; }
-                dx[i] = v;
+                dx[i] = finish(i, v);
             }
         }
     }

@@ -175,6 +175,11 @@ fn weigh_turned(group: u32, channel: u32, k: u32) -> vec4<f32> {
     return v;
 }
 
+// finish is the slot of a chain: what is done with element i before it is stored.
+fn finish(i: u32, v: f32) -> f32 {
+    return v;
+}
+
 // forward brings weights along the taps, as they lie in memory.
 // workgroups: ceil((k/groups)/tile_m)*ceil(n*oh*ow/tile_n)*groups
 // trips: ceil((c/groups)*r*s/tile_k)+1
@@ -235,7 +240,7 @@ fn forward(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) w
                 if params.biased != 0u { v += bias[channel]; }
                 if accumulate { v += y[i]; }
                 if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
-                y[i] = v;
+                y[i] = finish(i, v);
             }
         }
     }
@@ -298,7 +303,7 @@ fn backward_x(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id
                 let i = (column / plane * params.c + tile.group * inner + row) * plane + column % plane;
                 var v = sum[p * columns + q];
                 if accumulate { v += dx[i]; }
-                dx[i] = v;
+                dx[i] = finish(i, v);
             }
         }
     }
