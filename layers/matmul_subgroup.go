@@ -16,14 +16,14 @@ func init() {
 		suits           func(p matmulParams) bool
 	}{
 		{"subgroup8x4", "matmul_subgroup.forward,rows=4", few},
-		{"subgroup4x4", "matmul_subgroup.forward,rows=4,block=4,looked_up=1", few},
+		{"subgroup4x4", "matmul_subgroup.forward,rows=4,quads=1,block=4,looked_up=1", few},
 		// Tiles of 32 rows are a third faster, but take a second longer to compile.
 		{"subgroup8x32", "matmul_subgroup.forward,rows=32", func(p matmulParams) bool {
 			return p.products() >= 1<<26
 		}},
 		{"subgroup8", "matmul_subgroup.forward", func(matmulParams) bool { return true }},
 		{"subgroup4", "matmul_subgroup.forward,block=4,looked_up=1", func(p matmulParams) bool { return p.products() >= 1<<23 }},
-		{"subgroup4x8", "matmul_subgroup.forward,rows=8,block=4,looked_up=1", func(matmulParams) bool { return true }},
+		{"subgroup4x8", "matmul_subgroup.forward,rows=8,quads=1,block=4,looked_up=1", func(matmulParams) bool { return true }},
 	} {
 		k := compute.NewKernel(s.kernel, matmulSubgroupDefine, compute.DotOf(func(p matmulParams) int { return int(p.K1 - p.K0) }))
 		matmulForward.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {

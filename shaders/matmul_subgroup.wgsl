@@ -53,7 +53,7 @@ fn load_b(base: u32, k: u32, column: u32) -> mat4x4<f32> {
             }
         }
     }
-    if (params.k1 - params.k0) % 4u != 0u {
+    if params.k1 % 4u != params.k0 % 4u {
         // unroll
         for (var j = 0u; j < 4u; j++) {
             v[j] = select(vec4<f32>(), v[j], k + j < params.k1);
@@ -83,7 +83,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
             let r = min(row + i * (block / 4u) + lane / 4u, params.m - 1u);
             let at = min(k + lane % 4u, params.k1 - 1u);
             left[i] = a[base_a + select(r * params.k + at, at * params.m + r, params.transpose_a != 0u)];
-            if (params.k1 - params.k0) % 4u != 0u {
+            if params.k1 % 4u != params.k0 % 4u {
                 left[i] = select(0.0, left[i], k + lane % 4u < params.k1);
             }
         }
