@@ -94,11 +94,15 @@ conv2d.forward y
 conv2d.backward_x dx
 conv2d.split part
 conv2d.join dw
+conv2d_direct.forward y
+conv2d_direct.backward_x dx
 conv2d_subgroup.forward y
 conv2d_subgroup.forward_odd y1
 conv2d_tiled.pack packing
 conv2d_tiled.forward y
 conv2d_tiled.forward_odd y1
+conv2d_workgroup.forward y
+conv2d_workgroup.backward_x dx
 embedding.forward y
 embedding.backward dweight
 fill.forward y
@@ -119,6 +123,8 @@ softmax.backward_gather products
 softmax_cross_entropy.backward dx
 sum.partial y
 sum.add z
+winograd2.outputs y
+winograd4.outputs y
 `
 
 // TestPointwiseNot gives texts that must not be taken for element-wise ones.
