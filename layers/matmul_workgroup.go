@@ -31,9 +31,28 @@ func newTile(name, kernel string) tile {
 	return tile{name, k.Const("tile_m"), k.Const("tile_n"), k}
 }
 
+// deepTile is the largest tile with twice the columns of A at a time, in 32 KiB of a
+// workgroup's memory, which not all GPUs have and integrated ones have no more of.
+var deepTile = newTile("workgroup128deep", "matmul_workgroup.forward,tile_k=32")
+
+// deepSum is the shortest sum that is worth it.
+const deepSum = 256
+
 func init() {
 	matmulForward.Prefer(compute.Variant{Name: "matvec", Suits: hardware, Record: matvecRecord})
 	matmulForward.Prefer(compute.Variant{Name: "split", Suits: hardware, Record: splitRecord})
+	discrete := func(info compute.Info) bool { return info.Type == "discrete" }
+	matmulForward.Prefer(compute.Variant{Name: deepTile.name, Suits: discrete, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+		p := params.(matmulParams)
+		ok := productTile(p.M, p.N) == 0 && p.K1-p.K0 >= deepSum
+		if t.Variant != "" {
+			ok = deepTile.fits(p.M, p.N)
+		}
+		if ok {
+			deepTile.kernel.Run(p.tiled(1), x...)
+		}
+		return ok
+	}})
 	for i, tile := range productTiles {
 		matmulForward.Prefer(compute.Variant{Name: tile.name, Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
 			p := params.(matmulParams)

@@ -125,7 +125,7 @@ func TestMatMulVariantRows(t *testing.T) {
 		variants []string // which add in the same order
 		rows     []int
 	}{
-		{[]string{"workgroup128", "workgroup64", "workgroup32", "skinny"}, []int{9, 33, 129}}, {[]string{"matvec"}, []int{1, 2, 8}},
+		{[]string{"workgroup128deep", "workgroup128", "workgroup64", "workgroup32", "skinny"}, []int{9, 33, 129}}, {[]string{"matvec"}, []int{1, 2, 8}},
 		{[]string{"subgroup8x4", "subgroup8", "subgroup8x32"}, []int{1, 9, 33}}, {[]string{"subgroup4x4", "subgroup4x8", "subgroup4"}, []int{1, 9, 33}},
 	} {
 		const k, n = 37, 68
