@@ -16,8 +16,8 @@ type Tuned struct {
 	compute.Choice
 }
 
-// Tune compiles rows' operations on a device that tunes, and returns the choices made
-// for them. One that an earlier row has made is not returned again.
+// Tune turns tuning on for the device, compiles rows' operations, and returns the choices
+// made for them. One that an earlier row has made is not returned again.
 func Tune(dev *compute.Device, names ...string) ([]Tuned, error) {
 	dev.Tune(true)
 	var all []Tuned
@@ -49,6 +49,10 @@ func writeTuned(out io.Writer, all []Tuned) error {
 			return "-"
 		}
 		return Short(float64(t) / float64(time.Microsecond))
+	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(out, "no kernel had variants to choose from")
+		return err
 	}
 	for _, c := range all {
 		fmt.Fprintf(out, "\n%s: %s %s\n", c.Row, c.Kernel, c.Class)

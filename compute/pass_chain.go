@@ -79,12 +79,13 @@ func (c *chaining) take(d Dispatch) error {
 }
 
 // handed is which tensor of d the list could hand it, -1 for none: one that the last of
-// the list writes and d reads element by element, both with all their tensors stored as f32. No other tensor of d may be one that
-// the list writes, nor may d write one that the list reads.
+// the list writes and d reads element by element, both with all their tensors stored as
+// f32. No other tensor of d may be one that the list writes, nor may d write one that
+// the list reads.
 func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 	last := &list[len(list)-1]
 	x, y := last.written(), d.written()
-	if x == nil || y == nil || last.storage() == F16 || d.storage() == F16 || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
+	if x == nil || y == nil || !d.uses(x.base) || len(list) == mostChained || last.storage() == F16 || d.storage() == F16 || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
 		return -1
 	}
 	if len(list) == 1 {
@@ -140,6 +141,10 @@ func worth(info Info, places, operations int) bool {
 	}
 	return places == 1 || operations <= 12 || places*operations <= most
 }
+
+// mostChained is how many runs one does the work of: drivers compile longer ones for
+// seconds.
+const mostChained = 16
 
 // mostBound is how many tensors a run may bind on every device, and shaders.Parse takes.
 const mostBound = 8

@@ -3,7 +3,6 @@ package compute
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 )
 
@@ -208,8 +207,10 @@ func (d *Device) wrong(list []Dispatch) (map[*Kernel]string, error) {
 		return wrong, err
 	}
 	wrongF16, err := d.CheckF16(halves...)
-	if err == nil {
-		maps.Copy(wrong, wrongF16)
+	for k, reason := range wrongF16 {
+		if slices.Contains(halves, k) {
+			wrong[k] = reason
+		}
 	}
 	return wrong, err
 }

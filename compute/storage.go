@@ -61,7 +61,7 @@ func (t *Tape) copy(p *Param) *Tensor {
 	if x, ok := t.copies[p]; ok {
 		return x
 	}
-	if !t.Training && !t.dev.Holds(p) {
+	if t.params[p] == nil && !t.Training && !t.dev.Holds(p) {
 		t.copies[p] = t.add(&slot{name: p.Name, dtype: F16, param: halfOf(p)}, p.Shape)
 		return t.copies[p]
 	}

@@ -78,8 +78,8 @@ func (t *Tape) Constant(name string, values []float32, shape ...int) *Tensor {
 
 // Param returns the tensor that holds p on the tape's device, the same one on
 // every call. With the Storage F16 it is an f16 copy, unless p is Frozen or of u32: one
-// that every run makes where the tape is for Training, or the device holds p, which may
-// then change; else one that is uploaded in the place of p. It panics where p's length
+// that every run makes where the tape is for Training, or Master was asked for p before,
+// or the device holds p, which may then change; else one that is uploaded in the place of p. It panics where p's length
 // and shape differ.
 func (t *Tape) Param(p *Param) *Tensor {
 	if t.Storage == F16 && !p.Frozen && p.DType() == F32 {

@@ -20,10 +20,11 @@ import (
 // that GPUs tune and software adapters do not: measuring pays where programs run long.
 //
 // What is measured, once, is every class of params that a program has (Kernel.Classes):
-// the variants that can do it and pass their tests on the device, in turn, for 300 ms
-// at most. The choice is kept for later processes in PUMICE_CACHE, or pumice in the
+// the variants that can do it and pass their tests on the device, in turn, with samples
+// of 300 ms in all; building, testing and first running each comes on top. The choice is kept for later processes in PUMICE_CACHE, or pumice in the
 // user's cache folder, for the adapter, its driver and this version of Pumice, and so
-// a program computes the same bits in every run; on two machines that chose differently it need not.
+// a program computes the same bits in every run; on two machines that chose differently
+// it need not.
 func (d *Device) Tune(on bool) {
 	d.tuner.asked.Store(-1)
 	if on {

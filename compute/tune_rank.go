@@ -30,8 +30,8 @@ type race struct {
 }
 
 const (
-	// tuneBudget is how long the candidates of a class run, but for their first runs,
-	// in which drivers compile.
+	// tuneBudget is how long the candidates of a class are sampled. First runs, in which
+	// drivers compile, and those that say how many fill a sample come on top.
 	tuneBudget = 300 * time.Millisecond
 	// tuneRounds is how many samples of each are enough, and tuneFewest how many are too
 	// few to say more than the rules do.

@@ -130,7 +130,7 @@ func (s *stand) hold(list []Dispatch) error {
 				return err
 			}
 			s.buffers[x.base] = b
-			if d.writes(i) || x.dtype != F32 {
+			if d.writes(i) || x.dtype == U32 {
 				continue
 			}
 			numbers := make([]float32, 0, min(b.n, 1009))

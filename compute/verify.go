@@ -230,8 +230,9 @@ func (t *Tape) Verify(ctx context.Context, inputs func(p *Program) error, withou
 const guard = 8
 
 // behind are the bits that stand there, another number for each tensor, so that a
-// copy from one to another shows as well; not too large for a sum to change it.
-func (s *slot) behind() uint32 { return math.Float32bits(1 + float32(s.id)/1024) }
+// copy from one to another shows as well; not too large for a sum to change it, and one
+// that f16 holds.
+func (s *slot) behind() uint32 { return math.Float32bits(1 + float32(s.id%1024)/1024) }
 
 // words reads what the program's dispatches write.
 func (p *Program) words(ctx context.Context) (map[*buffer][]uint32, error) {

@@ -14,6 +14,19 @@ func addBias(t *compute.Tape, y, b *compute.Tensor, batch, size int) {
 	t.OnBackward(func() { biasGradient(t, p, t.Grad(y), t.Grad(b)) })
 }
 
+// sumAndBias records a sum into y and its bias. The bias comes last, for a chain to add;
+// but first where y is stored as f16, which no chain hands on: the sum alone would be
+// rounded, and might be infinite.
+func sumAndBias(y *compute.Tensor, sum, bias func()) {
+	if y.DType() == compute.F16 {
+		bias()
+		sum()
+		return
+	}
+	sum()
+	bias()
+}
+
 // biasGradient sums dy over all but the channels: parts of about the square root
 // of the rows, and then the parts.
 func biasGradient(t *compute.Tape, p biasParams, dy, db *compute.Tensor) {

@@ -34,7 +34,7 @@ func Mul(t *compute.Tape, a, b *compute.Tensor) *compute.Tensor {
 		for i, x := range []*compute.Tensor{a, b} {
 			other := []*compute.Tensor{b, a}[i]
 			if s, repeated := p.of(i).sum(); repeated {
-				terms := t.New(y.Shape()...)
+				terms := t.NewF32(y.Shape()...)
 				broadcastMultiplyBy.Run(p.of(i).beside(), dy, other, terms)
 				sumInto(t, s, terms, t.Grad(x))
 			} else {
@@ -79,8 +79,8 @@ func (p broadcastParams) of(i int) broadcastParams {
 }
 
 // run records y of a and b, in either order: by same where none is repeated, by whole
-// where one is not, which comes first there, else by any.
-func (p broadcastParams) run(any, whole, same *compute.Kernel, a, b, y *compute.Tensor) {
+// where one is not, which comes first there, else by both.
+func (p broadcastParams) run(both, whole, same *compute.Kernel, a, b, y *compute.Tensor) {
 	_, first := p.sum()
 	_, second := p.of(1).sum()
 	switch {
@@ -91,7 +91,7 @@ func (p broadcastParams) run(any, whole, same *compute.Kernel, a, b, y *compute.
 	case !second:
 		whole.Run(p.of(1), b, a, y)
 	default:
-		any.Run(p, a, b, y)
+		both.Run(p, a, b, y)
 	}
 }
 

@@ -8,6 +8,9 @@ func init() {
 	matmulForward.Classes(func(params any) any {
 		p := params.(matmulParams)
 		p.Batch, p.StrideA, p.StrideB = compute.BatchClass(p.Batch), min(p.StrideA, 1), min(p.StrideB, 1)
+		if params.(matmulParams).Batch > 1 { // as convolutions have, whose channels m and k are
+			return p
+		}
 		if p.TransposeA == 0 { // the rows of a linear layer's input, which its weight's gradient adds up
 			p.M = compute.BatchClass(p.M)
 		} else {

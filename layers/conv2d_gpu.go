@@ -2,11 +2,31 @@ package layers
 
 import "github.com/pumice-ml/pumice/compute"
 
-// What GPUs take for a convolution. Its variants are added here and so, by the name of
+// What GPUs take for a convolution, the preferred first: a product of matrices where it
+// is one, Winograd's where it is exact enough, and tiles. The variants are added here and so, by the name of
 // this file, before those of conv2d_subgroup.go and conv2d_tiled.go, which were made for
 // processors.
 
 func init() {
+	convForward.Prefer(compute.Variant{Name: "matmul", Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+		p := params.(convParams)
+		ok := p.pointwise(t.Device().Info())
+		if ok {
+			p.matmulForward(t, x[0], x[1], x[2], x[3])
+		}
+		return ok
+	}})
+	convBackwardX.Prefer(compute.Variant{Name: "matmul", Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+		p := params.(convParams)
+		ok := p.pointwise(t.Device().Info())
+		if ok {
+			n, c, k, size := int(p.N), int(p.C), int(p.K), int(p.H*p.W)
+			MatMul(t.Reshape(x[0], 1, k, c), t.Reshape(x[1], n, k, size), t.Reshape(x[2], n, c, size), MatMulOptions{TransposeA: true})
+		}
+		return ok
+	}})
+	winograd4.prefer("winograd4", winograd4Suits)
+	winograd2.prefer("winograd2", hardware)
 	for _, c := range convTiles {
 		convForward.Prefer(compute.Variant{Name: c.name, Suits: c.suits, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
 			p := params.(convParams)

@@ -6,29 +6,6 @@ import "github.com/pumice-ml/pumice/compute"
 // (k, c) and the image (c, h*w), or, for its input gradient, of their transpose and the
 // gradient (k, h*w).
 
-func init() {
-	convForward.Prefer(compute.Variant{Name: "matmul", Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		p := params.(convParams)
-		ok := p.pointwise(t.Device().Info())
-		if ok {
-			p.matmulForward(t, x[0], x[1], x[2], x[3])
-		}
-		return ok
-	}})
-	convBackwardX.Prefer(compute.Variant{Name: "matmul", Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		p := params.(convParams)
-		ok := p.pointwise(t.Device().Info())
-		if ok {
-			n, c, k, size := int(p.N), int(p.C), int(p.K), int(p.H*p.W)
-			MatMul(t.Reshape(x[0], 1, k, c), t.Reshape(x[1], n, k, size), t.Reshape(x[2], n, c, size), MatMulOptions{TransposeA: true})
-		}
-		return ok
-	}})
-	// Before the tiled kernels, which take every shape.
-	winograd4.prefer("winograd4", winograd4Suits)
-	winograd2.prefer("winograd2", hardware)
-}
-
 // pointwise reports whether each output depends on one pixel, and the images are no more
 // than a batch of products may have on the device.
 func (p convParams) pointwise(info compute.Info) bool {
@@ -37,18 +14,21 @@ func (p convParams) pointwise(info compute.Info) bool {
 }
 
 // matmulForward records y += bias + the product. A ReLU comes after all sums, so that
-// they need a place of their own. The bias comes last: a chain adds it to the product.
+// they need a place of their own.
 func (p convParams) matmulForward(t *compute.Tape, x, weight, bias, y *compute.Tensor) {
 	n, c, k, size := int(p.N), int(p.C), int(p.K), int(p.H*p.W)
 	sums := y
 	if p.Rectified != 0 {
-		sums = t.Zeros(n, k, size)
+		sums = t.ZerosF32(n, k, size)
 	}
-	MatMul(t.Reshape(weight, 1, k, c), t.Reshape(x, n, c, size), t.Reshape(sums, n, k, size), MatMulOptions{})
-	switch {
-	case p.Rectified == 0 && p.Biased != 0:
-		biasForward.Run(biasParams{Batch: p.N, Channels: p.K, Size: uint32(size)}, bias, y)
-	case p.Rectified != 0:
+	sumAndBias(sums, func() {
+		MatMul(t.Reshape(weight, 1, k, c), t.Reshape(x, n, c, size), t.Reshape(sums, n, k, size), MatMulOptions{})
+	}, func() {
+		if p.Rectified == 0 && p.Biased != 0 {
+			biasForward.Run(biasParams{Batch: p.N, Channels: p.K, Size: uint32(size)}, bias, y)
+		}
+	})
+	if p.Rectified != 0 {
 		convRectified.Run(finishParams{p.N, p.K, uint32(size), p.Biased}, sums, bias, y)
 	}
 }

@@ -4,9 +4,9 @@ import "github.com/pumice-ml/pumice/compute"
 
 // The kernels of conv2d_workgroup.wgsl and conv2d_workgroup_weights.wgsl compute
 // convolutions as products of matrices, in tiles that the invocations of a workgroup
-// bring into its memory together. All tiles add in the same order, by operations that
-// leave compilers no choice, so that the tile may depend on how many images there are,
-// and the bits of an image do not.
+// bring into its memory together. All tiles add in the same order, with the operations
+// written out, so that among them the bits of an image do not depend on how many there
+// are. Where a device tunes, or takes Winograd's, they may (see compute.Device.Tune).
 
 // convTile is a tile of output channels by spots of y, of input channels by spots of x,
 // or of output channels by taps, and its kernels.

@@ -61,14 +61,15 @@ func (l *ConvTranspose2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.T
 	p.OH, p.OW = uint32(x.Dim(2)), uint32(x.Dim(3))
 	weight := t.Param(l.Weight)
 	y := t.Zeros(x.Dim(0), w[1]*groups, h, width)
-	p.inputGradient(weight, x, y)
 	t.OnBackward(func() {
 		p.weightGradient(t, t.Grad(y), x, t.Grad(weight), nil)
 		p.forward(t.Grad(y), weight, weight, t.Grad(x))
 	})
-	if l.Bias != nil {
-		addBias(t, y, t.Param(l.Bias), x.Dim(0), h*width)
-	}
+	sumAndBias(y, func() { p.inputGradient(weight, x, y) }, func() {
+		if l.Bias != nil {
+			addBias(t, y, t.Param(l.Bias), x.Dim(0), h*width)
+		}
+	})
 	return y
 }
 

@@ -19,6 +19,9 @@ type QuantizedLinear struct {
 // Quantize returns a QuantizedLinear.
 func (l *Linear) Quantize() (Layer, error) {
 	out, in := l.Weight.Shape[0], l.Weight.Shape[1]
+	if in > 4*longest {
+		return nil, fmt.Errorf("layers: Quantize: %s has %d inputs, want at most %d", l, in, 4*longest)
+	}
 	w, err := quantizeRows(l.String(), l.Weight.Data, out)
 	if err != nil {
 		return nil, err

@@ -29,10 +29,11 @@ func (l *Linear) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	shape := append(slices.Clone(x.Shape()[:len(x.Shape())-1]), out)
 	x = t.Reshape(x, rows, in)
 	w, y := t.Param(l.Weight), t.Zeros(rows, out)
-	MatMul(x, w, y, MatMulOptions{TransposeB: true})
-	if l.Bias != nil {
-		addBias(t, y, t.Param(l.Bias), rows, 1)
-	}
+	sumAndBias(y, func() { MatMul(x, w, y, MatMulOptions{TransposeB: true}) }, func() {
+		if l.Bias != nil {
+			addBias(t, y, t.Param(l.Bias), rows, 1)
+		}
+	})
 	t.OnBackward(func() {
 		MatMul(t.Grad(y), x, t.Grad(w), MatMulOptions{TransposeA: true})
 		MatMul(t.Grad(y), w, t.Grad(x), MatMulOptions{})

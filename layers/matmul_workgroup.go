@@ -69,8 +69,10 @@ func init() {
 	}
 }
 
-// hardware reports whether an adapter is a GPU.
-func hardware(info compute.Info) bool { return info.Type == "discrete" || info.Type == "integrated" }
+// hardware reports whether an adapter is a GPU, whose kind browsers do not tell.
+func hardware(info compute.Info) bool {
+	return info.Type == "discrete" || info.Type == "integrated" || info.Type == "unknown"
+}
 
 // busy is how many workgroups keep a large GPU busy.
 const busy = 128

@@ -76,6 +76,11 @@ func (e Entry) written() (name string) {
 func (s *Shader) Output(e Entry) (array string, indexed bool) {
 	y := e.written()
 	if uses := s.reach(e.Name); y == "" || uses[slot] || uses[wideSlot] {
+		for _, name := range []string{slot, wideSlot} {
+			if text, _ := s.body(name); uses[name] && strings.Join(strings.Fields(text), " ") != "return v; }" {
+				return "", false
+			}
+		}
 		return y, false
 	}
 	index, arrays := s.elements(e)
@@ -145,10 +150,12 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 	if err != nil {
 		return nil, err
 	}
-	numbers := map[int]string{}
+	numbers, own := map[int]string{}, map[string]string{} // names that no local of a link has
 	for _, b := range e.Bindings {
-		numbers[b.Number] = b.Name
+		numbers[b.Number] = fmt.Sprintf("chained_%d", b.Number)
+		own[b.Name] = numbers[b.Number]
 	}
+	text, output = rename(text, own), own[output]
 	var out, body strings.Builder
 	bind := func(number int, access, kind string) string {
 		if numbers[number] == "" {

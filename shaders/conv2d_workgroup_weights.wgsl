@@ -73,8 +73,8 @@ fn lane(local: u32) -> vec2<u32> {
     return vec2<u32>(local % 8u + local / 32u % (across / 8u) * 8u, local / 8u % 4u + local / (4u * across) * 4u);
 }
 
-// multiply adds the product of left and right to sum. By fma, so that no compiler has a
-// choice of roundings: all tiles give the same bits.
+// multiply adds the product of left and right to sum, by fma: it may round once or twice,
+// but compilers do not choose anew for each tile, as they may for a * b + c.
 fn multiply(at: vec2<u32>) {
     // unroll
     for (var j = 0u; j < quads; j++) {

@@ -9,7 +9,8 @@ import (
 // flatten takes the braces off the blocks that unroll and decide leave, for compilers
 // make a basic block of each: one of SwiftShader takes twice as long over them. A name
 // that a block declares gets a number of its own. Blocks that a statement leaves keep
-// their braces: older drivers refuse what stands behind a return.
+// their braces, for older drivers refuse what stands behind a return, and so do blocks
+// with a name that meant something else before they declare it.
 func flatten(text string) string {
 	type block struct {
 		at    int // of its brace in out
@@ -36,8 +37,7 @@ func flatten(text string) string {
 		case c == '}' && len(open) > 0:
 			b := open[len(open)-1]
 			open = open[:len(open)-1]
-			if b.plain {
-				body := string(out[b.at+1:])
+			if body := string(out[b.at+1:]); b.plain && !shadows(body, b.names) {
 				out = out[:b.at]
 				for _, name := range b.names {
 					body = strings.Join(splitAt(body, name), name+"_"+strconv.Itoa(blocks))
@@ -59,7 +59,7 @@ func flatten(text string) string {
 			switch text[i:end] {
 			case "return", "break", "continue", "discard":
 				b.plain = false
-			case "let", "var":
+			case "let", "var", "const":
 				name := strings.TrimLeft(text[end:], " ")
 				n := 0
 				for n < len(name) && word(name[n]) {
@@ -81,6 +81,21 @@ func flatten(text string) string {
 		}
 	}
 	return string(out)
+}
+
+// shadows reports whether a block uses one of the names before it has declared it.
+func shadows(body string, names []string) bool {
+	for _, name := range names {
+		before := splitAt(body, name)[0]
+		rest := body[min(len(body), len(before)+len(name)):]
+		if w := strings.TrimRight(before, " "); !strings.HasSuffix(w, "let") && !strings.HasSuffix(w, "var") && !strings.HasSuffix(w, "const") {
+			return true
+		}
+		if declaration, _, ok := strings.Cut(rest, ";"); !ok || len(splitAt(declaration, name)) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // unused is a number from which on no name of the text has one behind an underscore.

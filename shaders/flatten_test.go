@@ -27,6 +27,16 @@ func TestFlatten(t *testing.T) {
     for (var i = 0u; i < 4u; i++) {
         { sum += i; }
     }
+    {
+        const half = 0.5;
+        let x = x + half;
+        sum += x;
+    }
+    {
+        const half = 0.5;
+        for (var i = 0u; i < 2u; i++) { sum += half; }
+        for (var i = 0u; i < 2u; i++) { sum += half; }
+    }
     return sum;
 }
 `
@@ -47,6 +57,14 @@ func TestFlatten(t *testing.T) {
     for (var i = 0u; i < 4u; i++) {
          sum += i; 
     }
+    {
+        const half = 0.5;
+        let x = x + half;
+        sum += x;
+    }
+        const half_8 = 0.5;
+        for (var i_8 = 0u; i_8 < 2u; i_8++) { sum += half_8; }
+        for (var i_8 = 0u; i_8 < 2u; i_8++) { sum += half_8; }
     return sum;
 }
 `

@@ -162,7 +162,7 @@ func (w *f16Writer) access(code string, i, end int, element string) (int, error)
 		component = "[" + component + "]"
 	}
 	m := assignPattern.FindStringSubmatch(code[left:])
-	if m == nil || !starts(code, i) {
+	if m == nil || strings.HasPrefix(code[left+len(m[0]):], "=") || !starts(code, i) {
 		if i > 0 && code[i-1] == '&' && (i < 2 || code[i-2] != '&') {
 			return 0, fmt.Errorf("a pointer to %s: %q", name, line(code, i))
 		}

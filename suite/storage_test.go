@@ -82,7 +82,7 @@ func TestPassesF16(t *testing.T) {
 	if t.Logf("the step holds %d bytes, with f32 %d", held, whole); held >= whole {
 		t.Errorf("the step holds %d bytes, want less than the %d of f32", held, whole)
 	}
-	for _, pass := range []compute.Pass{compute.Overwrite, compute.Batch, compute.Join, compute.Plan} {
+	for _, pass := range []compute.Pass{compute.Fuse, compute.Chain, compute.Overwrite, compute.Batch, compute.Join, compute.Plan} {
 		for i, got := range trained(t, dev, networks["cnn"], compute.F16, func(*compute.Program) {}, pass) {
 			if math.Float32bits(got) != math.Float32bits(want[i]) {
 				t.Errorf("without %s: weight %d is %v, want %v", pass, i, got, want[i])

@@ -87,7 +87,7 @@ func (r *run) scaled() string {
 	if r.scaler == nil {
 		return ""
 	}
-	return settings(r.LossScale)
+	return settings(LossScale{r.scaler.first, r.scaler.interval})
 }
 
 // fingerprint is the SHA-256 of a set's images and labels.
@@ -163,6 +163,10 @@ func (r *run) restore() error {
 	}
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("train: checkpoint %s: %s", r.Checkpoint, fmt.Sprintf(format, args...))
+	}
+	if got := f.Metadata["loss_scale"] != ""; got != (r.scaler != nil) {
+		was := map[bool]compute.DType{true: compute.F16}[got]
+		return fail("it was trained with Storage %v, this run's is %v", was, r.Storage)
 	}
 	for _, c := range []struct{ name, want string }{
 		{"seed", strconv.FormatUint(uint64(r.Seed), 10)}, {"batch", strconv.Itoa(r.Batch)},

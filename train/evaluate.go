@@ -45,6 +45,9 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 		if len(storage) > 0 {
 			t.Storage = storage[0]
 		}
+		for _, p := range layers.Params(model) {
+			t.Master(p) // of which copies are cast in every run, so that they follow a training loop
+		}
 		x, y := e.set.record(t, e.clock, part.first, part.batch, part.steps, false)
 		logits := model.Forward(t, x)
 		if err := tells(logits, part.batch, set); err != nil {

@@ -45,7 +45,8 @@ type Loop struct {
 	// before any step; "" overwrites it.
 	Previous string
 	// Resume goes on from Checkpoint. The final weights are bit-equal to those of
-	// a run that was never interrupted. The training set, Seed, Batch, Loss,
+	// a run that was never interrupted, on the same device with the same variants of
+	// kernels (see compute.Device.Tune). The training set, Seed, Batch, Loss,
 	// Optimizer, Schedule, Storage, LossScale and Notes must be those of the run that
 	// wrote it; with other Epochs, as many as are done or more, the schedule is that
 	// of the new length from here on.
@@ -79,6 +80,7 @@ type Epoch struct {
 	TestAccuracy    float64 `json:"test_accuracy"`
 	Seconds         float64 `json:"seconds"` // of training, without the evaluation
 	ImagesPerSecond float64 `json:"images_per_second"`
+	Skipped         int     `json:"skipped,omitempty"` // steps of the run so far that changed nothing (see LossScale)
 }
 
 // History is what a run measured, epoch by epoch.
@@ -169,6 +171,7 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 	r.clock = compute.NewParamU32("train.clock", 2)
 	r.clock.Ints[1] = l.Seed
 	r.state = &State{Rate: compute.NewParam("train.rate", 1)}
+	r.state.Rate.Frozen = true // of which there is no f16 copy
 	r.state.Rate.Data[0] = float32(rate)
 	for name, p := range layers.Params(l.Model) {
 		if !p.Frozen {
@@ -307,6 +310,12 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 	clock()
 	e := Epoch{Epoch: number, Loss: loss, TrainAccuracy: accuracy, Seconds: max(r.spent, 1e-9)}
 	e.ImagesPerSecond = float64(rows) / e.Seconds
+	if r.scaler != nil {
+		if err := r.dev.Download(context.WithoutCancel(ctx), r.scaler.counts); err != nil {
+			return err
+		}
+		e.Skipped = int(r.scaler.counts.Ints[1])
+	}
 	if e.TestLoss, e.TestAccuracy, err = tested.Run(ctx); err != nil {
 		if ctx.Err() != nil {
 			return r.interrupt(ctx)

@@ -11,7 +11,8 @@ import (
 // LossScale says how a loop that stores f16 keeps small gradients from vanishing there
 // (Micikevicius et al. 2018): the loss is multiplied by a scale, and the gradients of
 // the parameters, in f32, are divided by it. A step that finds one of them infinite or
-// NaN changes no parameter and halves the scale; after a number of good steps the scale
+// NaN changes no weight and no optimizer state, and halves the scale (running statistics
+// follow the forward run all the same); after a number of good steps the scale
 // is doubled, up to 2^24. The host takes no part in it.
 type LossScale struct {
 	First    float64 // a power of 2 from 1 to 2^24; default 65536
@@ -23,6 +24,7 @@ const largestScale = 1 << 24
 
 // scaler is a LossScale on a device.
 type scaler struct {
+	first          float64
 	interval       int
 	scale, inverse *compute.Param // (1)
 	counts         *compute.Param // (3): good steps, steps that were skipped, and whether this one is to be
@@ -37,7 +39,7 @@ func newScaler(o LossScale) (*scaler, error) {
 		return nil, fmt.Errorf("train: loss scale: interval of %d steps, want 1 or more", o.Interval)
 	}
 	s := &scaler{
-		interval: o.Interval, scale: compute.NewParam("train.scale", 1), inverse: compute.NewParam("train.unscale", 1),
+		first: first, interval: o.Interval, scale: compute.NewParam("train.scale", 1), inverse: compute.NewParam("train.unscale", 1),
 		counts: compute.NewParamU32("train.scale_counts", 3),
 	}
 	if s.interval == 0 {

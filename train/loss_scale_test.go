@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/conform"
 	"github.com/pumice-ml/pumice/compute/devicetest"
 	"github.com/pumice-ml/pumice/layers"
 )
@@ -223,4 +224,19 @@ func TestMixedRefuses(t *testing.T) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
+}
+
+// TestGatedKernels judges the kernels of mixed precision by themselves, on devices
+// without f16 too.
+func TestGatedKernels(t *testing.T) {
+	var kernels []*compute.Kernel
+	for _, k := range compute.Kernels() {
+		if strings.HasSuffix(k.Package(), "/train") && (strings.HasSuffix(k.Name(), "_gated") || strings.HasPrefix(k.Name(), "loss_scale.")) {
+			kernels = append(kernels, k)
+		}
+	}
+	if len(kernels) < 6 {
+		t.Errorf("%d kernels, want 6 or more", len(kernels))
+	}
+	conform.Test(t, devicetest.Open(t), kernels...)
 }

@@ -10,7 +10,9 @@ import (
 // Optimizer records one update of every parameter from its gradient. Its state
 // lives in parameters of its own on the device, so that a checkpoint holds it.
 type Optimizer interface {
-	// Update records the runs that update the parameters, by name.
+	// Update records the runs that update the parameters, by name: it writes
+	// Tape.Master(p) and reads t.Grad(t.Param(p)). With Loop.Storage F16 each of its
+	// runs must have State.Gate among its tensors, or Run returns an error.
 	Update(t *compute.Tape, s *State)
 	// LearningRate is the rate that training starts with.
 	LearningRate() float64

@@ -75,3 +75,37 @@ func TestF16(t *testing.T) {
 		t.Errorf("accuracy %v, %v as f16, %v as f32, want 0.9 or more, and no more than 0.002 apart", got, err, want)
 	}
 }
+
+// TestEvaluatorFollows wants an evaluator with f16 to see what was trained since it was made.
+func TestEvaluatorFollows(t *testing.T) {
+	dev := withF16(t)
+	if dev == nil {
+		return
+	}
+	devicetest.NoLeaks(t, dev)
+	ctx := context.Background()
+	l := mixed(&AdamW{LR: 1e-2})
+	l.Storage = compute.F32
+	set, test := stripes(150, 3), stripes(40, 4)
+	defer forget(dev, l.Model)
+	early, err := NewEvaluator(dev, l.Model, l.Loss, test, compute.F16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer early.Close()
+	if _, err := l.Run(ctx, dev, set, test); err != nil {
+		t.Fatal(err)
+	}
+	_, before, err := early.Run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, err := NewEvaluator(dev, l.Model, l.Loss, test, compute.F16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	if _, after, err := late.Run(ctx); err != nil || after != before {
+		t.Errorf("accuracy %v of an evaluator opened before the training, %v after it, %v", before, after, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,15 +68,20 @@ func (o *benchOptions) others(ctx context.Context, dev *compute.Device) (devices
 		if err != nil {
 			return nil, err
 		}
+		seen := []string{dev.Info().Name}
 		for _, info := range infos {
-			if info.Name == dev.Info().Name {
-				continue
+			if slices.Contains(seen, info.Name) {
+				continue // the same GPU by another backend
 			}
+			seen = append(seen, info.Name)
 			d, err := compute.Open(ctx, compute.Want{Name: info.Name, DefaultLimits: o.limits == "default"})
 			if err != nil {
 				return devices, err
 			}
 			devices = append(devices, d)
+			if got := d.Info().Name; got != info.Name {
+				return devices, fmt.Errorf("%q opens %q, whose name holds it; choose one with --device", info.Name, got)
+			}
 		}
 	}
 	if !dev.IsReference() {

@@ -19,7 +19,11 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	systems := len(adapters) + 2 // the reference device and gonum
+	names := map[string]bool{}
+	for _, a := range adapters {
+		names[a.Name] = true
+	}
+	systems := len(names) + 2 // the reference device and gonum
 	for _, c := range []struct {
 		args    string
 		rows    int

@@ -51,8 +51,12 @@ func (r *report) epoch(e train.Epoch, of int) {
 		}{"epoch", e})
 		return
 	}
-	fmt.Fprintf(r.out, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%  %.1f s  %.0f images/s\n",
-		e.Epoch, of, e.Loss, 100*e.TrainAccuracy, 100*e.TestAccuracy, e.Seconds, e.ImagesPerSecond)
+	skipped := ""
+	if e.Skipped > 0 {
+		skipped = fmt.Sprintf("  %d steps skipped", e.Skipped)
+	}
+	fmt.Fprintf(r.out, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%  %.1f s  %.0f images/s%s\n",
+		e.Epoch, of, e.Loss, 100*e.TrainAccuracy, 100*e.TestAccuracy, e.Seconds, e.ImagesPerSecond, skipped)
 }
 
 // done prints what a finished run gave.
