@@ -122,7 +122,7 @@ func rename(code string, names map[string]string) string {
 		if !ok || at[0] > 0 && (code[at[0]-1] == '.' || '0' <= code[at[0]-1] && code[at[0]-1] <= '9') {
 			continue
 		}
-		if len(bodies) > 0 && at[0] >= bodies[0][1] {
+		for len(bodies) > 0 && at[0] >= bodies[0][1] {
 			bodies = bodies[1:]
 		}
 		if len(bodies) > 0 && at[0] > bodies[0][3] {
