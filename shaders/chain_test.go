@@ -85,6 +85,7 @@ tanh.backward result dy dx
 const wantFirst = `
 avg_pool2d.forward y
 avg_pool2d.backward dx
+batch.load_floats x
 bce_with_logits.forward part
 bias.backward_parts part
 bias.backward db

@@ -9,7 +9,7 @@ import (
 	"github.com/pumice-ml/pumice/train/data"
 )
 
-// evalBatch is the number of images an evaluation runs at once.
+// evalBatch is the number of examples an evaluation runs at once.
 const evalBatch = 250
 
 // Evaluator measures a model on a set that it holds in device memory. Close
@@ -26,14 +26,18 @@ type Evaluator struct {
 // NewEvaluator compiles the evaluation of the model on the set, with tensors stored as
 // f16 where a storage says so (see compute.Tape.Storage). The model's parameters are
 // those on the device.
-func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set *data.Set, storage ...compute.DType) (*Evaluator, error) {
-	if err := set.Check(); err != nil {
-		return nil, err
+func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage ...compute.DType) (*Evaluator, error) {
+	if err := set.Spec().Check(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
 	}
 	if set.Len() == 0 {
-		return nil, fmt.Errorf("train: %s has no images to evaluate", set.Name)
+		return nil, fmt.Errorf("train: %s has no examples to evaluate", set.Spec().Name)
 	}
-	e := &Evaluator{dev: dev, set: newResident(set), clock: compute.NewParamU32("evaluate.clock", 2), sums: newMetrics()}
+	held, err := newResident(set)
+	if err != nil {
+		return nil, err
+	}
+	e := &Evaluator{dev: dev, set: held, clock: compute.NewParamU32("evaluate.clock", 2), sums: newMetrics()}
 	batch := min(evalBatch, set.Len())
 	e.full = set.Len() / batch
 	parts := []struct{ first, batch, steps int }{{0, batch, e.full}}
@@ -50,7 +54,7 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 		}
 		x, y := e.set.record(t, e.clock, part.first, part.batch, part.steps, false)
 		logits := model.Forward(t, x)
-		if err := tells(logits, part.batch, set); err != nil {
+		if err := tells(logits, part.batch, held.spec); err != nil {
 			e.Close()
 			return nil, err
 		}
@@ -66,7 +70,8 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	return e, nil
 }
 
-// Run returns the mean loss and the accuracy of the model as it is now.
+// Run returns the mean loss and the accuracy of the model as it is now; the accuracy
+// is 0 where targets are numbers.
 func (e *Evaluator) Run(ctx context.Context) (loss, accuracy float64, err error) {
 	clear(e.clock.Ints)
 	if err := e.dev.Upload(e.clock); err != nil {
@@ -95,5 +100,5 @@ func (e *Evaluator) Close() {
 	for _, p := range e.programs {
 		p.Close()
 	}
-	e.dev.Forget(e.set.pixels, e.set.labels, e.clock, e.sums.counts, e.sums.total)
+	e.dev.Forget(append(e.set.arrays(), e.clock, e.sums.counts, e.sums.total)...)
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -18,14 +19,16 @@ import (
 	"github.com/pumice-ml/pumice/train/data"
 )
 
-// Loop trains a classifier on images held in device memory. Each epoch shuffles
-// the set anew on the device and leaves out the last, incomplete batch.
+// Loop trains a model on a data set held in device memory: on classes, with logits
+// (batch, classes) and a loss that takes labels, or on numbers, with outputs (batch,
+// targets) and a loss that takes those. Each epoch shuffles the set anew on the device
+// and leaves out the last, incomplete batch.
 type Loop struct {
 	Model     layers.Layer
 	Loss      layers.Loss
 	Optimizer Optimizer
 	Schedule  Schedule // of the learning rate; nil keeps it
-	Batch     int      // images of a step; default 128
+	Batch     int      // examples of a step; default 128
 	Epochs    int      // default 3
 	Seed      uint32
 	// Storage is F16 for mixed precision: activations, their gradients and the copies
@@ -76,7 +79,7 @@ type Epoch struct {
 	Epoch           int     `json:"epoch"` // counted from 1
 	Loss            float64 `json:"loss"`  // mean training loss
 	TrainAccuracy   float64 `json:"train_accuracy"`
-	TestLoss        float64 `json:"test_loss"`
+	TestLoss        float64 `json:"test_loss"` // of the validation set; 0 without one, as is the accuracy
 	TestAccuracy    float64 `json:"test_accuracy"`
 	Seconds         float64 `json:"seconds"` // of training, without the evaluation
 	ImagesPerSecond float64 `json:"images_per_second"`
@@ -108,28 +111,37 @@ type run struct {
 	history History
 	spent   float64 // seconds of the current epoch so far
 	saved   time.Time
-	set     *data.Set
+	set     data.Dataset
+	spec    data.Spec
 	data    string // SHA-256 of the set
 }
 
 // Run trains until the last epoch or until the context is cancelled; then the
-// error wraps ErrInterrupted. Errors of a set, a checkpoint or a device come
+// error wraps ErrInterrupted. After each epoch it evaluates the model on the
+// validation set, unless that is nil. Errors of a set, a checkpoint or a device come
 // before the first step where they can.
-func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, testSet *data.Set) (History, error) {
+func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, validationSet data.Dataset) (History, error) {
 	r, err := l.prepare(dev, trainSet)
 	if err != nil {
 		return nil, err
+	}
+	if validationSet != nil {
+		if err := r.spec.Fits(validationSet.Spec()); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
 	}
 	release, err := r.compile() // first, so that parameters lie as the optimizer wants them, and are there to be cast
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	tested, err := NewEvaluator(dev, l.Model, l.Loss, testSet, l.Storage)
-	if err != nil {
-		return nil, err
+	var tested *Evaluator
+	if validationSet != nil {
+		if tested, err = NewEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage); err != nil {
+			return nil, err
+		}
+		defer tested.Close()
 	}
-	defer tested.Close()
 	if l.Resume {
 		if err := r.restore(); err != nil {
 			return nil, err
@@ -145,7 +157,7 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, testSet *
 	return r.history, dev.Download(context.WithoutCancel(ctx), r.params()...)
 }
 
-func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
+func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 	if l.Batch == 0 {
 		l.Batch = 128
 	}
@@ -158,16 +170,17 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 	rate := l.Optimizer.LearningRate()
 	switch {
 	case l.Batch < 1 || l.Batch > set.Len():
-		return nil, fmt.Errorf("train: batch of %d images, want 1 to %d, the size of the set %s", l.Batch, set.Len(), set.Name)
+		return nil, fmt.Errorf("train: batch of %d examples, want 1 to %d, the size of the set %s", l.Batch, set.Len(), set.Spec().Name)
 	case l.Epochs < 1:
 		return nil, fmt.Errorf("train: %d epochs, want 1 or more", l.Epochs)
 	case math.IsNaN(rate) || math.IsInf(rate, 0) || rate <= 0:
 		return nil, fmt.Errorf("train: learning rate %v, want a positive number", rate)
 	}
-	if err := set.Check(); err != nil {
+	sum, err := fingerprint(set)
+	if err != nil {
 		return nil, err
 	}
-	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), set: set, data: fingerprint(set)}
+	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), set: set, spec: set.Spec(), data: sum}
 	r.clock = compute.NewParamU32("train.clock", 2)
 	r.clock.Ints[1] = l.Seed
 	r.state = &State{Rate: compute.NewParam("train.rate", 1)}
@@ -179,7 +192,6 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 		}
 	}
 	if l.Storage == compute.F16 {
-		var err error
 		if r.scaler, err = newScaler(l.LossScale); err != nil {
 			return nil, err
 		}
@@ -188,7 +200,7 @@ func (l *Loop) prepare(dev *compute.Device, set *data.Set) (*run, error) {
 }
 
 // Inspect compiles one training step on the set, as Run does, for visit to look at.
-func (l *Loop) Inspect(dev *compute.Device, trainSet *data.Set, visit func(step *compute.Program) error) error {
+func (l *Loop) Inspect(dev *compute.Device, trainSet data.Dataset, visit func(step *compute.Program) error) error {
 	r, err := l.prepare(dev, trainSet)
 	if err != nil {
 		return err
@@ -203,19 +215,23 @@ func (l *Loop) Inspect(dev *compute.Device, trainSet *data.Set, visit func(step 
 
 // Record records one training step on the set, as Run compiles it. It sets the
 // tape's Training, Clock and Storage.
-func (l *Loop) Record(t *compute.Tape, trainSet *data.Set) error {
+func (l *Loop) Record(t *compute.Tape, trainSet data.Dataset) error {
 	r, err := l.prepare(t.Device(), trainSet)
 	if err != nil {
 		return err
 	}
-	return r.record(t, newResident(trainSet))
+	set, err := newResident(trainSet)
+	if err != nil {
+		return err
+	}
+	return r.record(t, set)
 }
 
 func (r *run) record(t *compute.Tape, set *resident) error {
 	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
 	logits := r.Model.Forward(t, x)
-	if err := tells(logits, r.Batch, r.set); err != nil {
+	if err := tells(logits, r.Batch, r.spec); err != nil {
 		return err
 	}
 	loss := r.Loss.Loss(t, logits, y)
@@ -242,12 +258,16 @@ func (r *run) record(t *compute.Tape, set *resident) error {
 // compile compiles the step. The caller calls release, which frees what the run
 // holds on the device but for the model.
 func (r *run) compile() (release func(), err error) {
-	set, t := newResident(r.set), compute.NewTape(r.dev)
+	set, err := newResident(r.set)
+	if err != nil {
+		return nil, err
+	}
+	t := compute.NewTape(r.dev)
 	if err := r.record(t, set); err != nil {
 		return nil, err
 	}
 	forget := func() {
-		r.dev.Forget(set.pixels, set.labels, r.clock, r.sums.counts, r.sums.total, r.state.Rate)
+		r.dev.Forget(append(set.arrays(), r.clock, r.sums.counts, r.sums.total, r.state.Rate)...)
 		r.dev.Forget(append(r.state.Slots(), r.scaler.arrays()...)...)
 	}
 	if r.program, err = t.Compile(); err != nil {
@@ -257,16 +277,24 @@ func (r *run) compile() (release func(), err error) {
 	return func() { r.program.Close(); forget() }, nil
 }
 
-// tells wants a row of at least as many logits as the set has classes for each
-// image.
-func tells(logits *compute.Tensor, batch int, set *data.Set) error {
-	if s := logits.Shape(); len(s) != 2 || s[0] != batch || s[1] < len(set.Classes) {
-		return fmt.Errorf("train: the model makes %v of %d images, want (%d, classes) with %d classes or more, those of %s", s, batch, batch, len(set.Classes), set.Name)
+// tells wants a row for each example: of at least as many logits as the set has
+// classes, or of a number for each of a target.
+func tells(y *compute.Tensor, batch int, set data.Spec) error {
+	s := y.Shape()
+	if set.Targets > 0 {
+		if !slices.Equal(s, []int{batch, set.Targets}) {
+			return fmt.Errorf("train: the model makes %v of %d examples, want (%d, %d), the targets of %s", s, batch, batch, set.Targets, set.Name)
+		}
+		return nil
+	}
+	if len(s) != 2 || s[0] != batch || s[1] < len(set.Classes) {
+		return fmt.Errorf("train: the model makes %v of %d examples, want (%d, classes) with %d classes or more, those of %s", s, batch, batch, len(set.Classes), set.Name)
 	}
 	return nil
 }
 
-// epoch trains from the current step to the end of its epoch.
+// epoch trains from the current step to the end of its epoch, and evaluates the model
+// where tested is not nil.
 func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 	if r.step%r.steps == 0 && r.step/r.steps == len(r.history) {
 		if err := r.sums.reset(r.dev); err != nil {
@@ -316,11 +344,13 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 		}
 		e.Skipped = int(r.scaler.counts.Ints[1])
 	}
-	if e.TestLoss, e.TestAccuracy, err = tested.Run(ctx); err != nil {
-		if ctx.Err() != nil {
-			return r.interrupt(ctx)
+	if tested != nil {
+		if e.TestLoss, e.TestAccuracy, err = tested.Run(ctx); err != nil {
+			if ctx.Err() != nil {
+				return r.interrupt(ctx)
+			}
+			return err
 		}
-		return err
 	}
 	if !finite(e.Loss) || !finite(e.TestLoss) {
 		return fmt.Errorf("train: epoch %d: mean loss %v, of the test set %v: %w", number, e.Loss, e.TestLoss, ErrDiverged)

@@ -170,9 +170,9 @@ func TestLoopRefuses(t *testing.T) {
 	dev := compute.Reference()
 	defer dev.Close()
 	for name, l := range map[string]Loop{
-		"train: batch of 500 images, want 1 to 20, the size of the set stripes": {Batch: 500, Optimizer: &Adam{}},
-		"train: -1 epochs, want 1 or more":                                      {Batch: 5, Epochs: -1, Optimizer: &Adam{}},
-		"train: learning rate NaN, want a positive number":                      {Batch: 5, Optimizer: &Adam{LR: math.NaN()}},
+		"train: batch of 500 examples, want 1 to 20, the size of the set stripes": {Batch: 500, Optimizer: &Adam{}},
+		"train: -1 epochs, want 1 or more":                                        {Batch: 5, Epochs: -1, Optimizer: &Adam{}},
+		"train: learning rate NaN, want a positive number":                        {Batch: 5, Optimizer: &Adam{LR: math.NaN()}},
 	} {
 		l.Model, l.Loss = small(), layers.SoftmaxCrossEntropy{}
 		if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != name {
@@ -180,12 +180,12 @@ func TestLoopRefuses(t *testing.T) {
 		}
 	}
 	l := Loop{Model: layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 3)}, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{}, Batch: 5}
-	want := "train: the model makes [5 3] of 5 images, want (5, classes) with 4 classes or more, those of stripes"
+	want := "train: the model makes [5 3] of 5 examples, want (5, classes) with 4 classes or more, those of stripes"
 	if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != want {
 		t.Errorf("a model of 3 classes: got %v, want %s", err, want)
 	}
 	l.Model = small()
-	if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(0, 1)); err == nil || err.Error() != "train: stripes has no images to evaluate" {
+	if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(0, 1)); err == nil || err.Error() != "train: stripes has no examples to evaluate" {
 		t.Errorf("an empty test set: got %v", err)
 	}
 	if left := dev.Ledger(); len(left) > 1 || len(left) == 1 && left[0].Owner != "parameters" {

@@ -18,8 +18,12 @@ func newMetrics() *metrics {
 	return m
 }
 
-// record adds one batch to the sums.
+// record adds one batch to the sums; there are no hits where the targets are numbers.
 func (m *metrics) record(t *compute.Tape, loss, logits, labels *compute.Tensor) {
+	if labels.DType() != compute.U32 {
+		metricsSum.Run(metricsParams{Rows: uint32(labels.Dim(0))}, loss, t.Param(m.counts), t.Param(m.total))
+		return
+	}
 	p := metricsParams{uint32(labels.Len()), uint32(logits.Len() / labels.Len())}
 	hit := t.NewU32(labels.Len())
 	metricsJudge.Run(p, logits, labels, hit)
@@ -76,5 +80,15 @@ var metricsTally = compute.NewKernel("metrics.tally", func(p metricsParams, b []
 }, compute.Func(func(r *compute.Reference32) [][]float64 {
 	bounds := compute.Dot(2).Bound(r)
 	clear(bounds[2])
+	return bounds
+}))
+
+var metricsSum = compute.NewKernel("metrics.sum", func(p metricsParams, b [][]float64) {
+	loss, counts, total := b[0], b[1], b[2]
+	counts[1] += float64(p.Rows)
+	total[0] += loss[0] * float64(p.Rows)
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	bounds := compute.Dot(2).Bound(r)
+	clear(bounds[1])
 	return bounds
 }))

@@ -102,7 +102,10 @@ func TestOptimizerKernels(t *testing.T) {
 // TestStepKernels verifies every dispatch of a whole training step.
 func TestStepKernels(t *testing.T) {
 	dev := devicetest.Open(t)
-	set := newResident(stripes(500, 1))
+	set, err := newResident(stripes(500, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
 	clock, sums := compute.NewParamU32("clock", 2), newMetrics()
 	clock.Ints[0], clock.Ints[1] = 13, 5
 	for _, shuffled := range []bool{false, true} {
@@ -124,5 +127,5 @@ func TestStepKernels(t *testing.T) {
 		found, err := tape.Verify(context.Background(), nil)
 		devicetest.Check(t, found, err)
 	}
-	dev.Forget(clock, set.pixels, set.labels, sums.counts, sums.total)
+	dev.Forget(append(set.arrays(), clock, sums.counts, sums.total)...)
 }

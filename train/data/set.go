@@ -17,6 +17,7 @@ package data
 
 import (
 	"fmt"
+	"iter"
 	"math"
 )
 
@@ -33,6 +34,19 @@ type Set struct {
 
 // Len is the number of images.
 func (s *Set) Len() int { return len(s.Labels) }
+
+// Spec says that the images are bytes of shape (Channels, Height, Width).
+func (s *Set) Spec() Spec {
+	return Spec{Name: s.Name, Shape: []int{s.Channels, s.Height, s.Width}, DType: Uint8, Classes: s.Classes}
+}
+
+// Batches yields the images and labels of an order.
+func (s *Set) Batches(order iter.Seq[int], batch int) iter.Seq2[*Batch, error] {
+	return batches(s.Name, s.Len(), order, batch, func(b *Batch, i int) error {
+		b.Bytes, b.Labels = append(b.Bytes, s.Image(i)...), append(b.Labels, uint32(s.Labels[i]))
+		return nil
+	})
+}
 
 // Image is the pixels of image i, (Channels, Height, Width), sharing memory
 // with the set. It panics if i is not in [0, Len).
