@@ -48,6 +48,7 @@ dropout.forward x
 dropout.backward dy dx
 elu.forward x
 elu.backward x dy dx
+embedding_bag.backward dx
 erf.forward x
 erf.backward x dy dx
 exp.forward x
@@ -77,6 +78,8 @@ softmax.forward x
 softmax.backward result dy dx
 softplus.forward x
 softplus.backward x dy dx
+standardize.forward x
+standardize.backward dy dx
 tanh.forward x
 tanh.backward result dy dx
 `
@@ -106,6 +109,7 @@ conv2d_workgroup.forward y
 conv2d_workgroup.backward_x dx
 embedding.forward y
 embedding.backward dweight
+embedding_bag.forward y
 fill.forward y
 global_avg_pool.forward y
 huber.forward part

@@ -94,6 +94,15 @@ func products() []conform.Op {
 				r.Check(y)
 			},
 		},
+		{
+			Name: "embedding_bag", Shapes: []string{"rows=1,size=1,n=1,length=1", "rows=5,size=3,n=65,length=2", "rows=3,size=7,n=4,length=67", "rows=64,size=64,n=3,length=17", "rows=3,size=5,n=0,length=3"},
+			Record: func(r *conform.Recorder) {
+				l := layers.NewEmbeddingBag(r.N("rows"), r.N("size"), 0)
+				r.Walk(l)
+				y := l.Forward(r.Tape, r.Indices(r.N("rows"), r.N("n"), r.N("length")))
+				r.Check(y)
+			},
+		},
 	}
 }
 
@@ -210,6 +219,13 @@ func norms() []conform.Op {
 		}},
 		{Name: "layer_norm", Shapes: []string{"rows=1,n=2", "rows=67,n=3", "rows=2,n=512", "rows=3,n=1031"}, Record: func(r *conform.Recorder) {
 			r.Layer(layers.NewLayerNorm(r.N("n")), r.N("rows"), r.N("n"))
+		}},
+		{Name: "standardize", Shapes: []string{"n=1,c=1,h=1,w=1", "n=3,c=2,h=5,w=7", "n=67,c=3,h=1,w=1", "n=0,c=3,h=2,w=2"}, Record: func(r *conform.Recorder) {
+			mean, deviation := make([]float32, r.N("c")), make([]float32, r.N("c"))
+			for c := range mean {
+				mean[c], deviation[c] = float32(c)/3-0.5, 0.3+float32(c)/7
+			}
+			r.Layer(layers.NewStandardize(mean, deviation), r.N("n"), r.N("c"), r.N("h"), r.N("w"))
 		}},
 		{Name: "softmax", Shapes: []string{"rows=1,n=1", "rows=67,n=3", "rows=2,n=512", "rows=3,n=1031"}, Record: func(r *conform.Recorder) {
 			r.Layer(layers.Softmax{}, r.N("rows"), r.N("n"))
