@@ -1,0 +1,229 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	paint "image/draw"
+	_ "image/jpeg" // decoders
+	_ "image/png"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	scaling "golang.org/x/image/draw"
+)
+
+// FolderOptions says how images are read; the zero value is useful.
+type FolderOptions struct {
+	// Height and Width are the size that images are scaled to (by Catmull and Rom's
+	// cubic); both 0 wants images of one size.
+	Height, Width int
+	// Fraction and Seed part a folder without test images (see Split); Fraction 0 is 0.2.
+	Fraction float64
+	Seed     uint32
+}
+
+// LoadFolder reads a training and a test set from a folder of PNG and JPEG files:
+//
+//	train/CLASS/*.png and test/CLASS/*.png, or
+//	CLASS/*.png, which is parted at random
+//
+// The names of the folders are the classes, sorted by bytes, 256 at most; files whose
+// names start with a dot are passed over. Where every image is grey, the sets have one
+// channel; where one has colour, three (red, green, blue), in which grey images have
+// the same number thrice. What is transparent lies on black. It returns an error, with
+// the file or folder, if an image cannot be read, two differ in size and none was
+// asked for, a folder is empty, or test images are of a class that train has not.
+func LoadFolder(dir string, o FolderOptions) (train, test Dataset, err error) {
+	if o.Height < 0 || o.Width < 0 || (o.Height == 0) != (o.Width == 0) || o.Height > maxSide || o.Width > maxSide {
+		return nil, nil, fmt.Errorf("data: LoadFolder: size %dx%d, want both from 1 to %d, or neither", o.Height, o.Width, maxSide)
+	}
+	both, err := isDir(filepath.Join(dir, "train"))
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &folderReader{FolderOptions: o}
+	if !both {
+		whole, err := r.read(dir, filepath.Base(dir))
+		if err != nil {
+			return nil, nil, err
+		}
+		fraction := o.Fraction
+		if fraction == 0 {
+			fraction = 0.2
+		}
+		r.settle(whole)
+		return Split(whole, fraction, o.Seed)
+	}
+	first, err := r.read(filepath.Join(dir, "train"), filepath.Base(dir)+" train")
+	if err != nil {
+		return nil, nil, err
+	}
+	r.classes = first.Classes
+	second, err := r.read(filepath.Join(dir, "test"), filepath.Base(dir)+" test")
+	if err != nil {
+		return nil, nil, err
+	}
+	r.settle(first, second)
+	return first, second, nil
+}
+
+// maxSide bounds the height and the width of images.
+const maxSide = 4096
+
+// folderReader reads images of one size.
+type folderReader struct {
+	FolderOptions
+	classes  []string // nil takes the folders' names
+	first    string   // the file that the size is of, where none was asked for
+	coloured bool
+}
+
+// isDir reports whether there is a folder.
+func isDir(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("data: LoadFolder: %w", err)
+	}
+	return info.IsDir(), nil
+}
+
+// read reads the images of dir/CLASS, three channels each.
+func (r *folderReader) read(dir, name string) (*Set, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("data: LoadFolder: %w", err)
+	}
+	s := &Set{Name: name, Channels: 3, Classes: r.classes}
+	var folders []string
+	for _, e := range entries {
+		if sub, err := isDir(filepath.Join(dir, e.Name())); err != nil {
+			return nil, err
+		} else if sub && !strings.HasPrefix(e.Name(), ".") {
+			folders = append(folders, e.Name())
+		}
+	}
+	if len(folders) == 0 {
+		return nil, fmt.Errorf("data: LoadFolder: folder %s has no folder CLASS with PNG or JPEG images: %w", dir, fs.ErrNotExist)
+	}
+	if s.Classes == nil {
+		if s.Classes = folders; len(folders) > 256 {
+			return nil, fmt.Errorf("data: LoadFolder: folder %s has %d classes, want at most 256", dir, len(folders))
+		}
+	}
+	for _, class := range folders {
+		label := slices.Index(s.Classes, class)
+		if label < 0 {
+			return nil, fmt.Errorf("data: LoadFolder: folder %s is of a class that the training images do not have, want one of %s",
+				filepath.Join(dir, class), strings.Join(s.Classes, ", "))
+		}
+		if err := r.class(s, filepath.Join(dir, class), byte(label)); err != nil {
+			return nil, err
+		}
+	}
+	s.Height, s.Width = r.Height, r.Width
+	return s, s.Check()
+}
+
+// class adds the images of one folder.
+func (r *folderReader) class(s *Set, dir string, label byte) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("data: LoadFolder: %w", err)
+	}
+	none := true
+	for _, f := range files {
+		switch strings.ToLower(filepath.Ext(f.Name())) {
+		case ".png", ".jpg", ".jpeg":
+		default:
+			continue
+		}
+		if strings.HasPrefix(f.Name(), ".") {
+			continue
+		}
+		none = false
+		if s.Pixels, err = r.image(s.Pixels, filepath.Join(dir, f.Name())); err != nil {
+			return err
+		}
+		s.Labels = append(s.Labels, label)
+	}
+	if none {
+		return fmt.Errorf("data: LoadFolder: folder %s has no PNG or JPEG images: %w", dir, fs.ErrNotExist)
+	}
+	return nil
+}
+
+// image appends the red, the green and the blue of an image.
+func (r *folderReader) image(to []byte, path string) ([]byte, error) {
+	from, err := decode(path)
+	if err != nil {
+		return nil, err
+	}
+	size := from.Bounds().Size()
+	switch {
+	case r.Height == 0:
+		r.Height, r.Width, r.first = size.Y, size.X, path
+	case r.first != "" && size != image.Pt(r.Width, r.Height):
+		return nil, fmt.Errorf("data: LoadFolder: %s has %dx%d pixels, want %dx%d as %s has; or ask for one size, to which all are scaled",
+			path, size.Y, size.X, r.Height, r.Width, r.first)
+	}
+	frame := image.NewRGBA(image.Rect(0, 0, r.Width, r.Height))
+	paint.Draw(frame, frame.Rect, image.Black, image.Point{}, paint.Src)
+	if size == frame.Rect.Size() {
+		paint.Draw(frame, frame.Rect, from, from.Bounds().Min, paint.Over)
+	} else {
+		scaling.CatmullRom.Scale(frame, frame.Rect, from, from.Bounds(), scaling.Over, nil)
+	}
+	for c := range 3 {
+		for i := c; i < len(frame.Pix); i += 4 {
+			to = append(to, frame.Pix[i])
+			r.coloured = r.coloured || frame.Pix[i] != frame.Pix[i-c]
+		}
+	}
+	return to, nil
+}
+
+// decode reads an image of a size that is looked at first.
+func decode(path string) (image.Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("data: LoadFolder: %w", err)
+	}
+	defer f.Close()
+	c, _, err := image.DecodeConfig(f)
+	if err != nil {
+		return nil, fmt.Errorf("data: LoadFolder: %s is no PNG or JPEG image: %w", path, err)
+	}
+	if c.Width < 1 || c.Height < 1 || c.Width > maxSide || c.Height > maxSide {
+		return nil, fmt.Errorf("data: LoadFolder: %s has %dx%d pixels, want 1 to %d each way", path, c.Height, c.Width, maxSide)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("data: LoadFolder: %w", err)
+	}
+	img, kind, err := image.Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("data: LoadFolder: %s: damaged %s image: %w", path, kind, err)
+	}
+	return img, nil
+}
+
+// settle leaves one channel where no image has colour.
+func (r *folderReader) settle(sets ...*Set) {
+	if r.coloured {
+		return
+	}
+	for _, s := range sets {
+		plane := s.Height * s.Width
+		for i := range s.Len() {
+			copy(s.Pixels[i*plane:], s.Pixels[3*i*plane:(3*i+1)*plane])
+		}
+		s.Pixels, s.Channels = s.Pixels[:s.Len()*plane:s.Len()*plane], 1
+	}
+}
