@@ -113,7 +113,7 @@ func (a *Adapter) Limits() Limits {
 	}
 }
 
-var known = []string{"shader-f16", "subgroups", "timestamp-query"}
+var known = []string{"shader-f16", "subgroups", TimestampQuery}
 
 // Features lists the optional features among those Pumice knows.
 func (a *Adapter) Features() []string {
@@ -289,6 +289,12 @@ func (d *Device) Submit(p *Plan, first, last int) error {
 		d.replay.Invoke(d.v, p.v, first, last)
 	}
 	return nil
+}
+
+// Stamp returns ErrNoStamps. Browsers round timestamps to 100 us, unless they are started
+// for developers, and most dispatches are shorter than that.
+func (d *Device) Stamp(context.Context, *Plan, int, int) ([]Span, error) {
+	return nil, fmt.Errorf("webgpu: stamp: browsers round timestamps to 100 us: %w", ErrNoStamps)
 }
 
 // Wait returns when everything submitted before has finished.

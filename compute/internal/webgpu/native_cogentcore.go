@@ -46,6 +46,10 @@ static char *pumice_pop_memory(void *device) {
 	wgpuDevicePopErrorScope(device, pumice_popped, &s);
 	return pumice_await(device, &s) ? NULL : strdup(s.text);
 }
+
+typedef char const *pumice_label;
+#define PUMICE_TIMESTAMPS 1
+#include "stamp.h"
 */
 import "C"
 
@@ -78,7 +82,7 @@ var instance = sync.OnceValue(func() *wgpu.Instance {
 // features leave out shader-f16, which wgpu 0.19 offers and whose shader compiler cannot
 // read.
 var features = map[wgpu.FeatureName]string{
-	wgpu.FeatureNameTimestampQuery: "timestamp-query",
+	wgpu.FeatureNameTimestampQuery: TimestampQuery,
 }
 
 // Adapter is a GPU, or a software driver, that can be opened.
@@ -149,7 +153,7 @@ func (a *Adapter) Open(label string, limits Limits, want []string) (*Device, err
 	if err != nil {
 		return nil, fmt.Errorf("webgpu: open %s: %w: %w", a.Info().Name, ErrInvalid, err)
 	}
-	return newDevice(nativeDevice{dev}, raw(dev), limits), nil
+	return newDevice(nativeDevice{dev}, raw(dev), limits, slices.Contains(want, TimestampQuery)), nil
 }
 
 type nativeDevice struct{ dev *wgpu.Device }
@@ -169,9 +173,10 @@ func (p nativePipeline) release() {
 func (d nativeDevice) newBuffer(device unsafe.Pointer, label string, size uint64, usage Usage) (unsafe.Pointer, func(), error) {
 	C.pumice_push_memory(device)
 	b, err := d.dev.CreateBuffer(&wgpu.BufferDescriptor{Label: label, Size: size, Usage: [...]wgpu.BufferUsage{
-		Storage: wgpu.BufferUsageStorage | wgpu.BufferUsageCopySrc | wgpu.BufferUsageCopyDst,
-		Uniform: wgpu.BufferUsageUniform | wgpu.BufferUsageCopyDst,
-		Staging: wgpu.BufferUsageMapRead | wgpu.BufferUsageCopyDst,
+		Storage:  wgpu.BufferUsageStorage | wgpu.BufferUsageCopySrc | wgpu.BufferUsageCopyDst,
+		Uniform:  wgpu.BufferUsageUniform | wgpu.BufferUsageCopyDst,
+		Staging:  wgpu.BufferUsageMapRead | wgpu.BufferUsageCopyDst,
+		resolved: wgpu.BufferUsageQueryResolve | wgpu.BufferUsageCopySrc,
 	}[usage]})
 	text := C.pumice_pop_memory(device)
 	if text != nil {
@@ -234,6 +239,14 @@ func waitQueue(device, queue unsafe.Pointer) bool { return C.pumice_wait(device,
 
 func readBuffer(device, buffer unsafe.Pointer, dst []byte) bool {
 	return C.pumice_read(device, buffer, unsafe.Pointer(unsafe.SliceData(dst)), C.size_t(len(dst))) == 1
+}
+
+func newQueries(device unsafe.Pointer, n int) unsafe.Pointer {
+	return C.pumice_new_queries(device, C.uint32_t(n))
+}
+
+func stampCommands(device, queue, commands unsafe.Pointer, n int, set, resolve, stage unsafe.Pointer) {
+	C.pumice_stamp(device, queue, (*C.pumice_command)(commands), C.size_t(n), set, resolve, stage)
 }
 
 // bufferOf is the binding's object for a handle, for the length of a call.

@@ -89,6 +89,7 @@ type Device struct {
 	life shared // one reference of the owner, and one of each object
 	nativeDevice
 	limits Limits
+	stamps bool // opened with TimestampQuery
 	raw    unsafe.Pointer
 	queue  unsafe.Pointer
 	mu     sync.RWMutex // held to read while the raw handles are in use
@@ -96,8 +97,8 @@ type Device struct {
 	closed bool
 }
 
-func newDevice(native nativeDevice, raw unsafe.Pointer, limits Limits) *Device {
-	d := &Device{nativeDevice: native, limits: limits, raw: raw, queue: C.wgpuDeviceGetQueue(raw)}
+func newDevice(native nativeDevice, raw unsafe.Pointer, limits Limits, stamps bool) *Device {
+	d := &Device{nativeDevice: native, limits: limits, stamps: stamps, raw: raw, queue: C.wgpuDeviceGetQueue(raw)}
 	newShared(&d.life, native.release)
 	return d
 }

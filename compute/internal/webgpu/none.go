@@ -64,6 +64,9 @@ func (d *Device) NewPlan([]Command) (*Plan, error) { return nil, errNone }
 // Submit returns ErrNone.
 func (d *Device) Submit(*Plan, int, int) error { return errNone }
 
+// Stamp returns ErrNone.
+func (d *Device) Stamp(context.Context, *Plan, int, int) ([]Span, error) { return nil, errNone }
+
 // Wait returns ErrNone.
 func (d *Device) Wait(context.Context) error { return errNone }
 

@@ -24,6 +24,7 @@
 //	func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*BindGroup, error)
 //	func (d *Device) NewPlan(commands []Command) (*Plan, error)
 //	func (d *Device) Submit(p *Plan, first, last int) error
+//	func (d *Device) Stamp(ctx context.Context, p *Plan, first, last int) ([]Span, error)
 //	func (d *Device) Wait(ctx context.Context) error
 //	func (d *Device) Read(ctx context.Context, b *Buffer, dst []byte) error
 //	func (d *Device) Err() error
@@ -41,7 +42,9 @@
 // an immutable list of commands; Submit encodes commands first to last-1 into
 // one command buffer, consecutive dispatches in one compute pass, and submits
 // it: in the native files by one call into C that allocates nothing on the Go
-// heap. Submissions run in the order of Submit, and a Write takes effect
+// heap. Stamp submits and waits, with each dispatch in a pass of its own between two
+// timestamps, on a device opened with TimestampQuery; else it returns ErrNoStamps.
+// Submissions run in the order of Submit, and a Write takes effect
 // between the submissions around it. Wait returns when everything submitted
 // before has finished. Read maps a Staging buffer once all submitted work that
 // writes it is done, copies len(dst) bytes and unmaps it.
@@ -65,6 +68,8 @@ var (
 	ErrOutOfMemory = errors.New("out of device memory")
 	// ErrInvalid says that the API refused a call; the text is the driver's.
 	ErrInvalid = errors.New("refused by the driver")
+	// ErrNoStamps says that the device writes no timestamps.
+	ErrNoStamps = errors.New("no timestamps")
 )
 
 // Info describes an adapter. Backend is one of vulkan, metal, dx12, webgpu;
@@ -114,7 +119,16 @@ const (
 	Storage Usage = iota
 	Uniform
 	Staging
+	resolved // queries are copied to it
 )
+
+// TimestampQuery is the feature that Stamp needs.
+const TimestampQuery = "timestamp-query"
+
+// Span is when a dispatch began and ended, in ticks of the device's clock. WebGPU wants
+// nanoseconds; wgpu-native gives what the driver does, and does not tell what a tick is.
+// The clock may start anew (WebGPU, "timestamp"), so that End is less than Begin.
+type Span struct{ Begin, End uint64 }
 
 // Access says how an entry point uses a binding.
 type Access uint8

@@ -319,3 +319,13 @@ func TestManyGoroutines(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestStampRefused wants a device that was opened without timestamps to say so.
+func TestStampRefused(t *testing.T) {
+	d := open(t, DefaultLimits)
+	j := newJob(t, d, 4)
+	defer j.release()
+	if _, err := d.Stamp(ctx, j.plan, 0, 2); !errors.Is(err, ErrNoStamps) {
+		t.Errorf("without the feature: %v, want ErrNoStamps", err)
+	}
+}
