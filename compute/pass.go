@@ -29,6 +29,11 @@ const (
 // changes no program, so Passes does not list it, but it can be left out as well.
 const Check Pass = "check"
 
+// Measure is the measuring of variants on a device that tunes (see Device.Tune). Left
+// out, a program takes what was measured before, and else what suits the device by rule.
+// It changes which variants are chosen, and only that, so Passes does not list it.
+const Measure Pass = "measure"
+
 // Passes lists the passes, in their order.
 func Passes() []Pass {
 	return []Pass{Prune, Hoist, Fuse, Choose, Accumulate, Overwrite, Batch, Chain, Join, Plan, Specialise}

@@ -59,13 +59,13 @@ type recorded struct {
 // variants records the variants of d. Only the one of a name is recorded where name
 // is not empty, whether it suits the device or not; for the dispatches that it records
 // in turn the device has the choice.
-func (t *Tape) variants(d Dispatch, name string, check bool) (choices, error) {
+func (t *Tape) variants(d Dispatch, name string, measure bool) (choices, error) {
 	c := choices{itself: d}
 	for _, v := range d.Kernel.variants {
 		if name != "" && v.Name != name || name == "" && v.Suits != nil && !v.Suits(t.dev.info) {
 			continue
 		}
-		r, ok, err := t.record(v, d, t.Variant, check)
+		r, ok, err := t.record(v, d, t.Variant, measure)
 		if err != nil {
 			return c, err
 		}
@@ -78,7 +78,7 @@ func (t *Tape) variants(d Dispatch, name string, check bool) (choices, error) {
 
 // record is what a variant does for d where the tape's Variant is the name, and whether
 // it can and its kernels run on the device.
-func (t *Tape) record(v Variant, d Dispatch, name string, check bool) (r recorded, ok bool, err error) {
+func (t *Tape) record(v Variant, d Dispatch, name string, measure bool) (r recorded, ok bool, err error) {
 	defer func(list []Dispatch, name string) { t.list, t.Variant = list, name }(t.list, t.Variant)
 	t.list, t.Variant = nil, name
 	t.in(d.scope, func() { ok = v.Record(t, d.Params, d.Tensors) })
@@ -87,17 +87,17 @@ func (t *Tape) record(v Variant, d Dispatch, name string, check bool) (r recorde
 	}
 	list := t.list
 	t.Variant = ""
-	parts, err := t.choices(list, "", check)
+	parts, err := t.choices(list, "", measure)
 	return recorded{v, parts}, err == nil, err
 }
 
 // choices are those for each dispatch of a list.
-func (t *Tape) choices(list []Dispatch, name string, check bool) ([]choices, error) {
+func (t *Tape) choices(list []Dispatch, name string, measure bool) ([]choices, error) {
 	all := make([]choices, len(list))
 	for i, d := range list {
-		c, err := t.variants(d, name, check)
+		c, err := t.variants(d, name, measure)
 		if err == nil && name == "" && len(d.Kernel.variants) > 0 && t.dev.Tunes() {
-			c, err = t.tuned(c, check)
+			c, err = t.tuned(c, measure)
 		}
 		if err != nil {
 			return nil, err
@@ -109,10 +109,10 @@ func (t *Tape) choices(list []Dispatch, name string, check bool) ([]choices, err
 
 // choose puts variants in the place of dispatches. With check it tests the kernels
 // that it takes, falls back where one fails, and returns an error that wraps
-// ErrWrongNumbers where none is left. A device that tunes measures variants then;
-// without check it goes by what it knows.
-func (t *Tape) choose(list []Dispatch, name string, check bool) ([]Dispatch, error) {
-	all, err := t.choices(list, name, check)
+// ErrWrongNumbers where none is left. With check and measure a device that tunes
+// measures variants; else it goes by what it knows.
+func (t *Tape) choose(list []Dispatch, name string, check, measure bool) ([]Dispatch, error) {
+	all, err := t.choices(list, name, check && measure)
 	if err != nil {
 		return nil, err
 	}

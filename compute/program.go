@@ -156,7 +156,7 @@ func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]
 		if !runs(Choose) {
 			name = plain
 		}
-		if list, err = t.choose(list, name, runs(Check)); err != nil {
+		if list, err = t.choose(list, name, runs(Check), runs(Measure)); err != nil {
 			return nil, nil, err
 		}
 		list = accumulate(list, t.kept(), runs(Accumulate))

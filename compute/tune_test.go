@@ -334,3 +334,20 @@ func TestTuneWhere(t *testing.T) {
 		t.Errorf("a device that does not tune: %s, samples %v", got, samples)
 	}
 }
+
+// TestTuneUnmeasured wants a program that is compiled without measuring to take what is
+// known, and else what suits the device.
+func TestTuneUnmeasured(t *testing.T) {
+	cache(t)
+	dev, samples := tuning(t, map[string]int{"plain": 50, "one": 20, "two": 15})
+	if got := shifts(t, dev, 3, compute.Measure); got != "shift_one" || len(samples) > 0 || len(dev.Choices()) > 0 {
+		t.Errorf("before: %s, samples %v, choices %v, want shift_one, and none", got, samples, dev.Choices())
+	}
+	if got := shifts(t, dev, 3); got != "shift_two" {
+		t.Errorf("measured: %s, want shift_two", got)
+	}
+	before := maps.Clone(samples)
+	if got := shifts(t, dev, 3, compute.Measure); got != "shift_two" || !maps.Equal(samples, before) {
+		t.Errorf("after: %s, samples %v, want shift_two and %v", got, samples, before)
+	}
+}
