@@ -189,9 +189,12 @@ func TestTrainer(t *testing.T) {
 			if err != nil || len(costs) != 6 || costs[0].Median < 10 || costs[4].Median < 6272 {
 				t.Errorf("%s: costs %+v, %v", model, costs, err)
 			}
-			kernels, err := r.Kernels(ctx)
+			kernels, clock, err := r.Kernels(ctx)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if !strings.HasPrefix(clock, string(compute.DeviceClock)) && !strings.HasPrefix(clock, string(compute.HostClock)+", for the device has none: ") {
+				t.Errorf("%s: timed by %q", model, clock)
 			}
 			dispatches, share := 0, 0.0
 			for _, k := range kernels {

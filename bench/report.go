@@ -28,6 +28,7 @@ type Report struct {
 	Peer    *System      `json:"peer,omitempty"`
 	Rows    []Row        `json:"rows"`
 	Kernels []KernelTime `json:"kernels,omitempty"`
+	Clock   string       `json:"clock,omitempty"` // that kernels were timed with
 	Tuned   []Tuned      `json:"tuned,omitempty"`
 }
 
@@ -133,6 +134,9 @@ func (r *Report) WriteTable(out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out)
+	if r.Clock != "" {
+		fmt.Fprintf(out, "kernels, by the %s\n", r.Clock)
+	}
 	fmt.Fprintf(w, "kernel\tdispatches\tms\tshare\t\n")
 	for _, k := range r.Kernels {
 		fmt.Fprintf(w, "%s\t%d\t%.3f\t%.1f%%\t\n", k.Kernel, k.Dispatches, k.Milliseconds, 100*k.Share)

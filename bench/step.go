@@ -159,17 +159,26 @@ type KernelTime struct {
 	Share        float64 `json:"share"` // of the sum over all kernels
 }
 
-// Kernels times a step's kernels one by one, the most costly first.
-func (r *Trainer) Kernels(ctx context.Context) ([]KernelTime, error) {
+// profiled is how many runs the times of kernels are the least of.
+const profiled = 5
+
+// Kernels times a step's kernels one by one, the most costly first, and says with which
+// clock, and why with that.
+func (r *Trainer) Kernels(ctx context.Context) (kernels []KernelTime, clock string, err error) {
 	steps, err := r.program.Steps()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	times, err := r.program.Time(ctx)
+	p, err := r.program.Profile(ctx, profiled)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return byKernel(steps, times), nil
+	r.runs += 1 + profiled
+	clock = string(p.Clock)
+	if p.Why != "" {
+		clock += ", for the device has none: " + p.Why
+	}
+	return byKernel(steps, p.Times), clock, nil
 }
 
 func byKernel(steps []compute.Step, times []time.Duration) []KernelTime {

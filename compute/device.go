@@ -45,6 +45,7 @@ type Device struct {
 	checks checks
 	tuner  tuner
 	f16    bool // shaders may use f16
+	stamps bool // it writes timestamps
 }
 
 // engine is what differs between the GPU and the reference.
@@ -177,6 +178,9 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 	if slices.Contains(info.Features, shaderF16) && !w.DefaultLimits {
 		features = append(features, shaderF16)
 	}
+	if slices.Contains(info.Features, webgpu.TimestampQuery) && webgpu.Browser() == "" && !w.DefaultLimits {
+		features = append(features, webgpu.TimestampQuery) // see Program.Profile
+	}
 	gpu, err := chosen.Open("pumice", limits, features)
 	if err != nil {
 		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
@@ -187,7 +191,7 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 		gpu.Release()
 		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
 	}
-	d.f16 = slices.Contains(features, shaderF16)
+	d.f16, d.stamps = slices.Contains(features, shaderF16), slices.Contains(features, webgpu.TimestampQuery)
 	if slices.Contains(features, "subgroups") {
 		d.info.Subgroup = subgroup(ctx, gpu)
 	}

@@ -24,6 +24,11 @@ type gpu struct {
 	pipelines map[pipelineKey]*pipelineOnce
 	flying    atomic.Int64 // measured nanoseconds submitted and not waited for
 	written   atomic.Bool  // since the last submission
+	ticks     struct {     // of the device's clock (see tick)
+		sync.Mutex
+		period float64 // nanoseconds
+		err    error
+	}
 }
 
 type pipelineKey struct{ text, entry string }

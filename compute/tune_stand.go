@@ -27,6 +27,9 @@ const (
 	sampleTime = 2 * time.Millisecond
 	// sampleRuns is the most runs of a sample, in one submission.
 	sampleRuns = 256
+	// timings is how often a dispatch is timed before its runs of a sample are counted, and
+	// how many samples least takes.
+	timings = 5
 )
 
 func (d *Device) newStand() (*stand, error) {

@@ -211,7 +211,7 @@ func benchStep() *cobra.Command {
 				return err
 			}
 			r.Rows = append(r.Rows, costs...)
-			r.Kernels, err = t.Kernels(ctx)
+			r.Kernels, r.Clock, err = t.Kernels(ctx)
 			return err
 		})
 	cmd.Flags().StringVar(&o.model, "model", "cnn", "mlp or cnn, as package bench has them")
