@@ -337,6 +337,18 @@ func (d *Device) Ledger() []Usage {
 	return list
 }
 
+// Pipelines is how many pipelines the device keeps: one for each text that its programs
+// have run.
+func (d *Device) Pipelines() int {
+	e, ok := d.eng.(*gpu)
+	if !ok {
+		return 0
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.pipelines)
+}
+
 // Traffic counts the bytes of tensors moved between host and device.
 type Traffic struct{ Up, Down int64 }
 

@@ -27,6 +27,15 @@ type Evaluator struct {
 // f16 where a storage says so (see compute.Tape.Storage). The model's parameters are
 // those on the device.
 func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage ...compute.DType) (*Evaluator, error) {
+	stored := compute.F32
+	if len(storage) > 0 {
+		stored = storage[0]
+	}
+	return newEvaluator(dev, model, loss, set, stored)
+}
+
+// newEvaluator is NewEvaluator without the named passes.
+func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, without ...compute.Pass) (*Evaluator, error) {
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
@@ -46,9 +55,7 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	}
 	for _, part := range parts {
 		t := compute.NewTape(dev)
-		if len(storage) > 0 {
-			t.Storage = storage[0]
-		}
+		t.Storage = storage
 		for _, p := range layers.Params(model) {
 			t.Master(p) // of which copies are cast in every run, so that they follow a training loop
 		}
@@ -60,7 +67,7 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 		}
 		e.sums.record(t, loss.Loss(t, logits, y), logits, y)
 		clockTick.Run(clockParams{1}, t.Param(e.clock))
-		p, err := t.Compile()
+		p, err := t.Compile(without...)
 		if err != nil {
 			e.Close()
 			return nil, err

@@ -130,7 +130,17 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, validatio
 			return nil, fmt.Errorf("train: %w", err)
 		}
 	}
+	sum := make(chan error, 1) // of the set, taken while the step is compiled
+	go func() {
+		var err error
+		r.data, err = fingerprint(trainSet)
+		sum <- err
+	}()
 	release, err := r.compile() // first, so that parameters lie as the optimizer wants them, and are there to be cast
+	if sumErr := <-sum; err == nil && sumErr != nil {
+		release()
+		err = sumErr
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -176,11 +186,10 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 	case math.IsNaN(rate) || math.IsInf(rate, 0) || rate <= 0:
 		return nil, fmt.Errorf("train: learning rate %v, want a positive number", rate)
 	}
-	sum, err := fingerprint(set)
-	if err != nil {
-		return nil, err
+	if err := set.Spec().Check(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
 	}
-	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), set: set, spec: set.Spec(), data: sum}
+	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), set: set, spec: set.Spec()}
 	r.clock = compute.NewParamU32("train.clock", 2)
 	r.clock.Ints[1] = l.Seed
 	r.state = &State{Rate: compute.NewParam("train.rate", 1)}
@@ -192,6 +201,7 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 		}
 	}
 	if l.Storage == compute.F16 {
+		var err error
 		if r.scaler, err = newScaler(l.LossScale); err != nil {
 			return nil, err
 		}
@@ -255,9 +265,9 @@ func (r *run) record(t *compute.Tape, set *resident) error {
 	return nil
 }
 
-// compile compiles the step. The caller calls release, which frees what the run
+// compile compiles the step, without the named passes. The caller calls release, which frees what the run
 // holds on the device but for the model.
-func (r *run) compile() (release func(), err error) {
+func (r *run) compile(without ...compute.Pass) (release func(), err error) {
 	set, err := newResident(r.set)
 	if err != nil {
 		return nil, err
@@ -270,7 +280,7 @@ func (r *run) compile() (release func(), err error) {
 		r.dev.Forget(append(set.arrays(), r.clock, r.sums.counts, r.sums.total, r.state.Rate)...)
 		r.dev.Forget(append(r.state.Slots(), r.scaler.arrays()...)...)
 	}
-	if r.program, err = t.Compile(); err != nil {
+	if r.program, err = t.Compile(without...); err != nil {
 		forget()
 		return nil, err
 	}
