@@ -74,23 +74,35 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	return cmd
 }
 
-func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
+// loop is all of the training loop that decides what is compiled, but for the model.
+func (o *trainOptions) loop() (*train.Loop, error) {
 	rate := o.rate
 	if rate == 0 && strings.HasPrefix(o.optimizer, "adam") {
 		rate = 0.004
 	}
 	if o.epochs < 1 || o.batch < 1 {
-		return fmt.Errorf("--epochs %d, --batch %d, want 1 or more of each", o.epochs, o.batch)
+		return nil, fmt.Errorf("--epochs %d, --batch %d, want 1 or more of each", o.epochs, o.batch)
 	}
 	optimizer, err := train.OptimizerByName(o.optimizer, rate)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	schedule, ok := map[string]train.Schedule{"linear": train.Linear{}, "constant": nil}[o.schedule]
 	if !ok {
-		return fmt.Errorf("--schedule %q, want linear or constant", o.schedule)
+		return nil, fmt.Errorf("--schedule %q, want linear or constant", o.schedule)
 	}
 	storage, err := o.storage()
+	if err != nil {
+		return nil, err
+	}
+	return &train.Loop{
+		Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
+		Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage,
+	}, nil
+}
+
+func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
+	loop, err := o.loop()
 	if err != nil {
 		return err
 	}
@@ -102,6 +114,12 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	if !o.json {
 		fmt.Fprintln(out, "device:", why)
 	}
+	warm := o.warm(ctx, dev, *loop)
+	defer func() {
+		if warmErr := warm.end(); warmErr != nil {
+			err = errors.Join(err, warmErr)
+		}
+	}()
 	trainSet, testSet, err := o.load(ctx)
 	if err != nil {
 		return err
@@ -116,16 +134,17 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	show := o.reporter(out, dev, why, model, trainSet)
-	loop := train.Loop{
-		Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
-		Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage,
-		Checkpoint: checkpoint, Previous: filepath.Join(o.out, "checkpoint.previous.safetensors"), Resume: o.resume,
-		Notes: notes(o.model, trainSet), Source: o.source(), Finished: show.epoch,
-	}
+	loop.Model, loop.Finished = model, show.epoch
+	loop.Checkpoint, loop.Previous, loop.Resume = checkpoint, filepath.Join(o.out, "checkpoint.previous.safetensors"), o.resume
+	loop.Notes, loop.Source = notes(o.model, trainSet), o.source()
 	if !o.json && isTerminal(out) {
 		loop.Progress = show.progress // nothing is read back for a bar that nobody sees
 	}
 	start := time.Now()
+	if err := warm.wait(trainSet, testSet); err != nil && ctx.Err() == nil {
+		show.close()
+		return err
+	}
 	history, err := loop.Run(ctx, dev, trainSet, testSet)
 	show.close()
 	if errors.Is(err, train.ErrInterrupted) {
@@ -138,7 +157,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) error {
 	}
 	if err != nil {
 		if errors.Is(err, train.ErrDiverged) && !o.json {
-			fmt.Fprintf(out, "stopped; %s holds the last weights that were finite. Try a lower --lr than %v.\n", checkpoint, optimizer.LearningRate())
+			fmt.Fprintf(out, "stopped; %s holds the last weights that were finite. Try a lower --lr than %v.\n", checkpoint, loop.Optimizer.LearningRate())
 		}
 		return err
 	}

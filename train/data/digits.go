@@ -32,6 +32,8 @@ type DigitsOptions struct {
 	Train, Test int
 }
 
+const defaultTrain, defaultTest = 20000, 4000
+
 // Digits draws the ten digits in the Go fonts, white on black, 28x28, each
 // through its own random rotation, scaling, shear, shift and elastic warp, with
 // random stroke width, blur, contrast and noise. Every ten images in a row hold
@@ -42,10 +44,10 @@ func Digits(opts DigitsOptions) (train, test *Set) {
 		panic(fmt.Sprintf("data: Digits: %d and %d images, want positive counts", opts.Train, opts.Test))
 	}
 	if opts.Train == 0 {
-		opts.Train = 20000
+		opts.Train = defaultTrain
 	}
 	if opts.Test == 0 {
-		opts.Test = 4000
+		opts.Test = defaultTest
 	}
 	return draw("digits train", opts.Seed, 0, opts.Train), draw("digits test", opts.Seed, 1, opts.Test)
 }
