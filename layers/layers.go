@@ -73,10 +73,11 @@ func newParam(name string, init func(p *compute.Param, seed, stream uint32), sha
 // position: "0.weight", "0.bias", "3.weight" ...
 type Sequential []Layer
 
-// Forward records all layers.
+// Forward records all layers, each within a part of the tape with its position and
+// name, as Summary has them.
 func (s Sequential) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	for i, l := range s {
-		t.Within(fmt.Sprintf("%d %v", i, l), func() { x = l.Forward(t, x) })
+		t.Within(strconv.Itoa(i)+" "+describe(l), func() { x = l.Forward(t, x) })
 	}
 	return x
 }
