@@ -19,6 +19,9 @@ type Dispatch struct {
 	scope string // see Tape.Within
 }
 
+// Part is the part of the model that d was recorded within (see Tape.Within), or "".
+func (d *Dispatch) Part() string { return d.scope }
+
 // maxTrips bounds the loop iterations of one invocation: lavapipe stops an
 // invocation in silence after 65,535.
 const maxTrips = 60_000

@@ -225,7 +225,13 @@ func (k *Kernel) Run(params any, tensors ...*Tensor) {
 		}
 	}
 	t := tensors[0].tape
-	t.list = append(t.list, Dispatch{Kernel: k, Params: params, Tensors: append([]*Tensor(nil), tensors...), scope: t.scope})
+	d := Dispatch{Kernel: k, Params: params, Tensors: append([]*Tensor(nil), tensors...), scope: t.scope}
+	if observe := t.Observe; observe != nil {
+		t.Observe = nil
+		observe(&d)
+		t.Observe = observe
+	}
+	t.list = append(t.list, d)
 }
 
 // values are the fields of params as WGSL literals.

@@ -30,6 +30,9 @@ type Tape struct {
 	// Storage is F16 to store activations, their gradients, and the copies of weights
 	// that layers read, as f16 on the device (see New, Grad and Param).
 	Storage DType
+	// Observe, if there is one, is called before each run is recorded, with the run, and
+	// may record others before it, for which it is not called.
+	Observe func(d *Dispatch)
 
 	dev      *Device
 	list     []Dispatch

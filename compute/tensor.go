@@ -152,6 +152,9 @@ func (x *Tensor) Shape() []int { return x.shape }
 // Tape is the tape that x belongs to.
 func (x *Tensor) Tape() *Tape { return x.tape }
 
+// Same reports whether x and y are views of the same elements.
+func (x *Tensor) Same(y *Tensor) bool { return x.base == y.base }
+
 // Dim is dimension i, counted from the end where i is negative.
 func (x *Tensor) Dim(i int) int {
 	if i < 0 {
