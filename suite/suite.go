@@ -336,6 +336,7 @@ func alone() (ops []conform.Op) {
 		"metrics.sum":      {"rows=1,classes=1", "rows=67,classes=1"},
 		"ceiling.products": {"m=1,k=0,f=0.5,g=1", "m=67,k=5,f=0.5,g=0.25", "m=64,k=129,f=1,g=0"}, "ceiling.sums": {"m=1,k=0,f=0,g=0", "m=67,k=0,f=0,g=0"},
 		"cast.forward": {"n=1", "n=65"}, "loss_scale.apply": {"n=1,interval=1", "n=65,interval=1"}, "loss_scale.settle": {"n=1,interval=1", "n=1,interval=3"},
+		"watch.look": {"n=1,place=0", "n=65,place=0", "n=257,place=4000000000"},
 		"batch.load": batch, "batch.load_bytes": batch, "batch.load_floats": batch, "batch.load_ints": batch, "broadcast.add": axes, "broadcast.multiply": axes,
 		"conv2d_finish.rectified": {"n=2,k=5,size=9,biased=1", "n=1,k=3,size=65,biased=0"},
 	}

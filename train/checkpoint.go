@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -144,12 +145,8 @@ func (r *run) save(ctx context.Context) error {
 	if err := r.dev.Download(context.WithoutCancel(ctx), list...); err != nil {
 		return fmt.Errorf("train: checkpoint %s: %w", r.Checkpoint, err)
 	}
-	for name, p := range all {
-		for i, v := range p.Data {
-			if !finite(float64(v)) {
-				return fmt.Errorf("train: step %d: %s[%d] is %v: %w", r.step, name, i, v, ErrDiverged)
-			}
-		}
+	if err := r.check(all); err != nil {
+		return err
 	}
 	history, err := json.Marshal(r.history)
 	if err != nil {
@@ -179,6 +176,19 @@ func (r *run) save(ctx context.Context) error {
 		return fmt.Errorf("train: checkpoint: %w", err)
 	}
 	r.saved = time.Now()
+	return nil
+}
+
+// check returns an error where one of the host's arrays holds a number that is not
+// finite: of the first by name.
+func (r *run) check(all map[string]*compute.Param) error {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		for i, v := range all[name].Data {
+			if !finite(float64(v)) {
+				return &NotFinite{Step: r.step, What: fmt.Sprintf("%s[%d]", name, i)}
+			}
+		}
+	}
 	return nil
 }
 

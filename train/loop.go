@@ -37,6 +37,12 @@ type Loop struct {
 	// The device must have the feature shader-f16.
 	Storage   compute.DType
 	LossScale LossScale // of Storage F16
+	// Watch has the device look for infinite numbers and NaN in all that a step computes,
+	// and the host ask it after every step: the run stops at the first, with an error that
+	// says where it is (see NotFinite). Without it, what is read back anyway is looked at:
+	// losses, and the arrays of a checkpoint. Where one of them is not finite and there is
+	// a Checkpoint, the steps since then are done again, watched, to say where.
+	Watch bool
 
 	// Checkpoint is the file that Run writes before the first step, after every
 	// epoch, every Interval, and when the context is cancelled; "" writes none.
@@ -63,6 +69,8 @@ type Loop struct {
 	Progress func(Progress)
 	// Finished, if there is one, is called after each epoch.
 	Finished func(e Epoch, epochs int)
+
+	until int // the step after which a run that is watched again ends; 0 is its own end
 }
 
 // Progress is where a run stands. Loss and Accuracy are those of the epoch so
@@ -94,7 +102,7 @@ type History []Epoch
 var ErrInterrupted = errors.New("training interrupted")
 
 // ErrDiverged says that the loss or a weight is no finite number any more. No
-// checkpoint was written since.
+// checkpoint was written since. The error is a NotFinite, which says where.
 var ErrDiverged = errors.New("training diverged; a lower learning rate may help")
 
 // run is a loop in progress.
@@ -105,6 +113,7 @@ type run struct {
 	clock   *compute.Param
 	sums    *metrics
 	scaler  *scaler // nil without Storage F16
+	watch   *watch  // nil without Watch
 	program *compute.Program
 	steps   int // of an epoch
 	step    int // of the whole run
@@ -121,6 +130,14 @@ type run struct {
 // validation set, unless that is nil. Errors of a set, a checkpoint or a device come
 // before the first step where they can.
 func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, validationSet data.Dataset) (History, error) {
+	history, err := l.run(ctx, dev, trainSet, validationSet)
+	if errors.Is(err, ErrDiverged) {
+		err = l.diagnose(ctx, dev, trainSet, validationSet, err)
+	}
+	return history, err
+}
+
+func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validationSet data.Dataset) (History, error) {
 	r, err := l.prepare(dev, trainSet)
 	if err != nil {
 		return nil, err
@@ -164,7 +181,10 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, validatio
 			return r.history, err
 		}
 	}
-	return r.history, dev.Download(context.WithoutCancel(ctx), r.params()...)
+	if err := dev.Download(context.WithoutCancel(ctx), r.params()...); err != nil {
+		return r.history, err
+	}
+	return r.history, r.check(r.arrays())
 }
 
 func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
@@ -206,6 +226,9 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 			return nil, err
 		}
 	}
+	if l.Watch {
+		r.watch = newWatch(l.Model)
+	}
 	return r, dev.Upload(r.params()...)
 }
 
@@ -239,13 +262,17 @@ func (l *Loop) Record(t *compute.Tape, trainSet data.Dataset) error {
 
 func (r *run) record(t *compute.Tape, set *resident) error {
 	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
+	r.watch.begin(t)
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
+	r.watch.forward(r.Model)
 	logits := r.Model.Forward(t, x)
 	if err := tells(logits, r.Batch, r.spec); err != nil {
 		return err
 	}
+	r.watch.loss()
 	loss := r.Loss.Loss(t, logits, y)
 	r.sums.record(t, loss, logits, y)
+	r.watch.backward(r.state, r.scaler)
 	if r.scaler != nil {
 		r.scaler.backward(t, loss)
 	} else {
@@ -254,6 +281,7 @@ func (r *run) record(t *compute.Tape, set *resident) error {
 	if r.Schedule != nil {
 		r.Schedule.Rate(t, t.Param(r.clock), t.Master(r.state.Rate), r.Optimizer.LearningRate(), r.steps*r.Epochs)
 	}
+	r.watch.update()
 	if r.scaler != nil {
 		if err := r.scaler.update(t, r.Optimizer, r.state); err != nil {
 			return err
@@ -262,6 +290,7 @@ func (r *run) record(t *compute.Tape, set *resident) error {
 		r.Optimizer.Update(t, r.state)
 	}
 	clockTick.Run(clockParams{1}, t.Param(r.clock))
+	r.watch.end()
 	return nil
 }
 
@@ -279,6 +308,7 @@ func (r *run) compile(without ...compute.Pass) (release func(), err error) {
 	forget := func() {
 		r.dev.Forget(append(set.arrays(), r.clock, r.sums.counts, r.sums.total, r.state.Rate)...)
 		r.dev.Forget(append(r.state.Slots(), r.scaler.arrays()...)...)
+		r.dev.Forget(r.watch.arrays()...)
 	}
 	if r.program, err = t.Compile(without...); err != nil {
 		forget()
@@ -327,6 +357,12 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 			return fmt.Errorf("train: step %d: %w", r.step, err)
 		}
 		r.step++
+		if err := r.watch.read(ctx, r.dev, r.step); err != nil {
+			return err
+		}
+		if r.step == r.until {
+			return errNothingFound
+		}
 		if r.Progress != nil && time.Since(told) > 200*time.Millisecond {
 			if err := r.tell(ctx, number); err != nil {
 				return err
@@ -362,8 +398,11 @@ func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
 			return err
 		}
 	}
-	if !finite(e.Loss) || !finite(e.TestLoss) {
-		return fmt.Errorf("train: epoch %d: mean loss %v, of the test set %v: %w", number, e.Loss, e.TestLoss, ErrDiverged)
+	if !finite(e.Loss) {
+		return &NotFinite{Step: r.step, What: fmt.Sprintf("mean loss of epoch %d", number)}
+	}
+	if !finite(e.TestLoss) {
+		return &NotFinite{Step: r.step, What: "loss of the test set"}
 	}
 	r.history = append(r.history, e)
 	r.spent = 0
@@ -380,6 +419,9 @@ func (r *run) tell(ctx context.Context, number int) error {
 	loss, accuracy, rows, err := r.sums.read(context.WithoutCancel(ctx), r.dev)
 	if err != nil {
 		return err
+	}
+	if !finite(loss) {
+		return &NotFinite{Step: r.step, What: fmt.Sprintf("mean loss of epoch %d", number)}
 	}
 	r.Progress(Progress{
 		Epoch: number, Epochs: r.Epochs, Step: r.step - (number-1)*r.steps, Steps: r.steps,
