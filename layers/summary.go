@@ -38,18 +38,15 @@ func counts(model Layer) (trained, total int) {
 // float32, or of indices where the model wants those. Nothing is computed. It
 // returns an error where the model does not take such an input, or w fails.
 func Summary(w io.Writer, model Layer, input ...int) error {
-	rows, err := summarize(model, compute.F32, input)
+	rows, err := Summarize(model, input...)
 	if err != nil {
-		var e error
-		if rows, e = summarize(model, compute.U32, input); e != nil {
-			return err
-		}
+		return err
 	}
 	var table strings.Builder
 	tab := tabwriter.NewWriter(&table, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(tab, "layer\toutput\tparameters")
 	for _, r := range rows {
-		fmt.Fprintf(tab, "%s\t%v\t%s\n", r.layer, r.output, thousands(r.params))
+		fmt.Fprintf(tab, "%s\t%v\t%s\n", strings.Repeat("  ", r.Depth)+r.Layer, r.Output, thousands(r.Parameters))
 	}
 	tab.Flush()
 	trained, total := counts(model)
@@ -58,14 +55,28 @@ func Summary(w io.Writer, model Layer, input ...int) error {
 	return err
 }
 
-type summaryRow struct {
-	layer  string
-	output []int
-	params int
+// SummaryRow is a layer in a table of a model's layers.
+type SummaryRow struct {
+	Layer      string // its name and what it is
+	Depth      int    // of layers around it
+	Output     []int  // shape, batch included
+	Parameters int    // numbers of its own, trained or not
+}
+
+// Summarize returns the rows of the table that Summary writes.
+func Summarize(model Layer, input ...int) ([]SummaryRow, error) {
+	rows, err := summarize(model, compute.F32, input)
+	if err != nil {
+		var e error
+		if rows, e = summarize(model, compute.U32, input); e != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 // summarize records the model on a tape that is thrown away.
-func summarize(model Layer, dtype compute.DType, input []int) (rows []summaryRow, err error) {
+func summarize(model Layer, dtype compute.DType, input []int) (rows []SummaryRow, err error) {
 	dev := compute.Reference()
 	defer dev.Close()
 	// Recording panics on a wrong shape; here the shape is a question.
@@ -79,45 +90,45 @@ func summarize(model Layer, dtype compute.DType, input []int) (rows []summaryRow
 		}
 	}()
 	t := compute.NewTape(dev)
-	var visit func(indent, name string, l Layer, x *compute.Tensor) *compute.Tensor
-	visit = func(indent, name string, l Layer, x *compute.Tensor) *compute.Tensor {
+	var visit func(depth int, name string, l Layer, x *compute.Tensor) *compute.Tensor
+	visit = func(depth int, name string, l Layer, x *compute.Tensor) *compute.Tensor {
 		var y *compute.Tensor
 		row := len(rows)
-		rows = append(rows, summaryRow{layer: indent + name + " " + describe(l)})
+		rows = append(rows, SummaryRow{Layer: name + " " + Describe(l), Depth: depth})
 		_, own := counts(l)
 		switch l := l.(type) {
 		case Sequential:
 			own = 0
 			y = x
 			for i, inner := range l {
-				y = visit(indent+"  ", strconv.Itoa(i), inner, y)
+				y = visit(depth+1, strconv.Itoa(i), inner, y)
 			}
 		case Residual:
 			own = 0
-			y = visit(indent+"  ", "body", l.Body, x)
+			y = visit(depth+1, "body", l.Body, x)
 			if l.Shortcut != nil {
-				visit(indent+"  ", "shortcut", l.Shortcut, x)
+				visit(depth+1, "shortcut", l.Shortcut, x)
 			}
 		default:
 			y = l.Forward(t, x)
 		}
-		rows[row].output, rows[row].params = y.Shape(), own
+		rows[row].Output, rows[row].Parameters = y.Shape(), own
 		return y
 	}
 	x := t.Input("x", dtype, input...)
 	model.Forward(t, x)
 	if s, ok := model.(Sequential); ok {
 		for i, l := range s {
-			x = visit("", strconv.Itoa(i), l, x)
+			x = visit(0, strconv.Itoa(i), l, x)
 		}
 		return rows, nil
 	}
-	visit("", "model", model, x)
+	visit(0, "model", model, x)
 	return rows, nil
 }
 
-// describe names a layer without those inside it.
-func describe(l Layer) string {
+// Describe names a layer, without those inside it, as Summary does.
+func Describe(l Layer) string {
 	switch l := l.(type) {
 	case Sequential:
 		return "Sequential"
