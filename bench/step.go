@@ -165,15 +165,22 @@ const profiled = 5
 // Kernels times a step's kernels one by one, the most costly first, and says with which
 // clock, and why with that.
 func (r *Trainer) Kernels(ctx context.Context) (kernels []KernelTime, clock string, err error) {
-	steps, err := r.program.Steps()
-	if err != nil {
-		return nil, "", err
-	}
-	p, err := r.program.Profile(ctx, profiled)
-	if err != nil {
-		return nil, "", err
-	}
 	r.runs += 1 + profiled
+	return ByKernel(ctx, r.program)
+}
+
+// ByKernel runs a program a few times, one dispatch at a time, and returns what each
+// kernel takes of it, the most costly first, with which clock, and why with that (see
+// compute.Program.Profile).
+func ByKernel(ctx context.Context, program *compute.Program) (kernels []KernelTime, clock string, err error) {
+	steps, err := program.Steps()
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := program.Profile(ctx, profiled)
+	if err != nil {
+		return nil, "", err
+	}
 	clock = string(p.Clock)
 	if p.Why != "" {
 		clock += ", for the device has none: " + p.Why

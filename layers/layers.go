@@ -77,7 +77,7 @@ type Sequential []Layer
 // name, as Summary has them.
 func (s Sequential) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	for i, l := range s {
-		t.Within(strconv.Itoa(i)+" "+describe(l), func() { x = l.Forward(t, x) })
+		t.Within(strconv.Itoa(i)+" "+Describe(l), func() { x = l.Forward(t, x) })
 	}
 	return x
 }
