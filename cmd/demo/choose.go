@@ -44,6 +44,20 @@ func (c *choices) outFlag(f *pflag.FlagSet) {
 	f.StringVar(&c.out, "out", "pumice-run", "folder for the checkpoint, history and curve")
 }
 
+// makeFolder makes the output folder, and shows that files can be written there.
+func (c *choices) makeFolder() error {
+	if err := os.MkdirAll(c.out, 0o755); err != nil {
+		return fmt.Errorf("--out %s: cannot make the folder: %w", c.out, err)
+	}
+	probe, err := os.CreateTemp(c.out, ".pumice-*.tmp")
+	if err != nil {
+		return fmt.Errorf("--out %s: cannot write to the folder: %w", c.out, err)
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+	return nil
+}
+
 // open opens the chosen device and says which and why.
 func (c *choices) open(ctx context.Context) (dev *compute.Device, why string, err error) {
 	if c.limits != "adapter" && c.limits != "default" {

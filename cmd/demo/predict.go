@@ -3,16 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"image"
-	_ "image/jpeg" // decoders
-	_ "image/png"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/image/draw"
 
 	"github.com/pumice-ml/pumice/infer"
 )
@@ -62,33 +57,9 @@ func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file s
 	if err != nil {
 		return err
 	}
-	var pixels []float32
-	if file != "" {
-		if m.channels != 1 {
-			return fmt.Errorf("predict IMAGE needs a model of 1 channel, this one has %d", m.channels)
-		}
-		var inverted bool
-		if pixels, inverted, err = readImage(file, m.height, m.width); err != nil {
-			return err
-		}
-		if inverted {
-			fmt.Fprintln(out, "the background is bright: inverted")
-		}
-	} else {
-		_, test, err := c.load(ctx)
-		if err != nil {
-			return err
-		}
-		if err := m.fits(test); err != nil {
-			return err
-		}
-		if index < 0 || index >= test.Len() {
-			return fmt.Errorf("--index %d, the test set has images 0 to %d", index, test.Len()-1)
-		}
-		fmt.Fprintf(out, "image: number %d of %s, labelled %s\n", index, test.Name, test.Classes[test.Labels[index]])
-		for _, b := range test.Image(index) {
-			pixels = append(pixels, float32(b)/255)
-		}
+	pixels, _, err := c.subject(ctx, out, m, file, index)
+	if err != nil {
+		return err
 	}
 	dev, why, err := c.open(ctx)
 	if err != nil {
@@ -128,49 +99,4 @@ func bars(out io.Writer, classes []string, probs []float32) {
 		}
 		fmt.Fprintf(out, "%*s %6.2f%% %s\n", longest, classes[i], 100*p, bar)
 	}
-}
-
-// maxPixels bounds the images that predict decodes.
-const maxPixels = 64 << 20
-
-// readImage reads a PNG or JPEG as grey numbers in [0, 1] of the given size,
-// inverted where the background is bright.
-func readImage(path string, height, width int) (pixels []float32, inverted bool, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, false, fmt.Errorf("predict: %w", err)
-	}
-	defer f.Close()
-	size, _, err := image.DecodeConfig(f)
-	if err != nil {
-		return nil, false, fmt.Errorf("predict: %s is no PNG or JPEG image: %w", path, err)
-	}
-	if size.Width*size.Height > maxPixels {
-		return nil, false, fmt.Errorf("predict: %s has %dx%d pixels, want at most %d in all", path, size.Width, size.Height, maxPixels)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, false, fmt.Errorf("predict: %w", err)
-	}
-	from, kind, err := image.Decode(f)
-	if err != nil {
-		return nil, false, fmt.Errorf("predict: %s: damaged %s image: %w", path, kind, err)
-	}
-	// What is transparent is taken for paper.
-	grey := image.NewGray(image.Rect(0, 0, width, height))
-	draw.Draw(grey, grey.Bounds(), image.White, image.Point{}, draw.Src)
-	draw.CatmullRom.Scale(grey, grey.Bounds(), from, from.Bounds(), draw.Over, nil)
-	if slices.Min(grey.Pix) == slices.Max(grey.Pix) {
-		return nil, false, fmt.Errorf("predict: %s shows nothing: all of it is one grey", path)
-	}
-	sum := 0.0
-	for _, v := range grey.Pix {
-		pixels = append(pixels, float32(v)/255)
-		sum += float64(v) / 255
-	}
-	if inverted = sum > float64(len(pixels))/2; inverted {
-		for i := range pixels {
-			pixels[i] = 1 - pixels[i]
-		}
-	}
-	return pixels, inverted, nil
 }

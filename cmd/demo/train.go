@@ -176,15 +176,9 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 
 // folder makes the output folder and returns the checkpoint's path.
 func (o *trainOptions) folder() (string, error) {
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return "", fmt.Errorf("--out %s: cannot make the folder: %w", o.out, err)
+	if err := o.makeFolder(); err != nil {
+		return "", err
 	}
-	probe, err := os.CreateTemp(o.out, ".pumice-*.tmp")
-	if err != nil {
-		return "", fmt.Errorf("--out %s: cannot write to the folder: %w", o.out, err)
-	}
-	probe.Close()
-	os.Remove(probe.Name())
 	path := filepath.Join(o.out, checkpointName)
 	if _, err := os.Stat(path); o.resume && err != nil {
 		return "", fmt.Errorf("--resume: no checkpoint to go on from: %w", err)
