@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
@@ -62,6 +63,14 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	o.dataFlags(f, "")
 	o.outFlag(f)
 	o.dtypeFlag(f, true)
+	o.flags(f)
+	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
+	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
+	return cmd
+}
+
+// flags are those that say how a model is trained, which a search may draw.
+func (o *trainOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
 	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set; with --data mnist and --model cnn the default is 3")
 	f.IntVar(&o.batch, "batch", 64, "images of a step")
@@ -69,13 +78,10 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
 	f.StringVar(&o.schedule, "schedule", "linear", "learning rate: linear (to 0 after the last epoch) or constant")
 	f.Uint32Var(&o.seed, "seed", 1, "seed of weights and order")
-	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
-	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
-	return cmd
 }
 
-// loop is all of the training loop that decides what is compiled, but for the model.
-func (o *trainOptions) loop() (*train.Loop, error) {
+// recipe is the training that the flags describe, without a model and a checkpoint.
+func (o *trainOptions) recipe() (*train.Loop, error) {
 	rate := o.rate
 	if rate == 0 && strings.HasPrefix(o.optimizer, "adam") {
 		rate = 0.004
@@ -101,8 +107,18 @@ func (o *trainOptions) loop() (*train.Loop, error) {
 	}, nil
 }
 
+// untrained is the model that the flags describe for a set, with its first weights.
+func (o *trainOptions) untrained(set *data.Set) (layers.Layer, error) {
+	model, err := build(o.model, set.Channels, set.Height, set.Width, len(set.Classes))
+	if err != nil {
+		return nil, err
+	}
+	layers.Initialize(model, o.seed)
+	return model, nil
+}
+
 func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
-	loop, err := o.loop()
+	loop, err := o.recipe()
 	if err != nil {
 		return err
 	}
@@ -124,11 +140,10 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	model, err := build(o.model, trainSet.Channels, trainSet.Height, trainSet.Width, len(trainSet.Classes))
+	model, err := o.untrained(trainSet)
 	if err != nil {
 		return err
 	}
-	layers.Initialize(model, o.seed)
 	checkpoint, err := o.folder()
 	if err != nil {
 		return err
