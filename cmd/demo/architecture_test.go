@@ -36,6 +36,9 @@ func TestImports(t *testing.T) {
 		"compute":         "shaders compute/internal/webgpu",
 		"layers":          "shaders compute compute/internal/webgpu safetensors",
 		"compute/conform": "shaders compute compute/internal/webgpu",
+		"infer/explain":   "shaders compute compute/internal/webgpu safetensors layers infer",
+		"infer/filter":    "shaders compute compute/internal/webgpu safetensors layers",
+		"train/search":    "shaders compute compute/internal/webgpu safetensors layers train train/data",
 		"infer":           "shaders compute compute/internal/webgpu safetensors layers",
 		"train":           "shaders compute compute/internal/webgpu safetensors layers train/data",
 	}

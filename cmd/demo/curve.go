@@ -15,12 +15,6 @@ import (
 	"github.com/pumice-ml/pumice/train"
 )
 
-// blue and orange are told apart by colour-blind readers (Okabe and Ito 2008).
-var (
-	blue   = color.RGBA{0, 114, 178, 255}
-	orange = color.RGBA{230, 159, 0, 255}
-)
-
 // writeCurve draws loss and accuracy by epoch, one above the other, as a PNG.
 func writeCurve(path string, h train.History) error {
 	series := func(f func(train.Epoch) float64) plotter.XYs {
