@@ -156,7 +156,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 		loop.Progress = show.progress // nothing is read back for a bar that nobody sees
 	}
 	start := time.Now()
-	if err := warm.wait(trainSet, testSet); err != nil && ctx.Err() == nil {
+	if err := warm.wait(trainSet, testSet); err != nil && !errors.Is(err, context.Canceled) {
 		show.close()
 		return err
 	}
