@@ -6,7 +6,7 @@ import (
 )
 
 // accumulate gives every tensor that starts at zero its first value: where its
-// first dispatch adds to it, and to nothing else that has a value, the dispatch
+// first dispatch adds to it, and to no other that has a value, the dispatch
 // assigns instead; otherwise zeros are written before it. With assign false
 // zeros are always written. Kept tensors that no dispatch touches are zeros too.
 func accumulate(list []Dispatch, kept []*Tensor, assign bool) []Dispatch {
@@ -14,16 +14,13 @@ func accumulate(list []Dispatch, kept []*Tensor, assign bool) []Dispatch {
 	started := map[*slot]bool{}
 	for _, d := range list {
 		var starts []*Tensor // zeroed tensors without a value yet
-		adds := assign
-		if !slices.Contains(d.Kernel.entry.Consts, "accumulate") {
-			adds = false
-		}
+		adds := assign && len(d.Kernel.entry.Adds) > 0
 		for i, x := range d.Tensors {
 			fresh := x.base.zeroed && !started[x.base]
 			if fresh {
 				starts = append(starts, x)
 			}
-			if d.writes(i) != fresh {
+			if slices.Contains(d.Kernel.entry.Adds, d.binding(i).Name) != fresh {
 				adds = false // reads zeros, or adds to a value
 			}
 		}

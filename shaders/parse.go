@@ -180,6 +180,7 @@ func (s *Shader) readEntry(f function) (Entry, error) {
 			e.Consts = append(e.Consts, c.Name)
 		}
 	}
+	e.Adds = s.adds(e, uses)
 	lines := strings.Split(strings.TrimRight(s.Text[:f.span.from], "\n"), "\n")
 	for i := len(lines) - 1; i >= 0 && strings.HasPrefix(lines[i], "//"); i-- {
 		m := notePattern.FindStringSubmatch(lines[i])
@@ -212,6 +213,34 @@ func (s *Shader) lookup(name string) (int, bool) {
 	v, err := Eval(text, s.lookup)
 	return v, err == nil
 }
+
+// adds are the arrays that an entry point adds to: those that it writes and that stand in
+// a block under "if accumulate", or all that it writes where there is no such block.
+func (s *Shader) adds(e Entry, uses map[string]bool) (arrays []string) {
+	if !slices.Contains(e.Consts, "accumulate") {
+		return nil
+	}
+	var blocks strings.Builder
+	for _, f := range s.functions {
+		if f.name != e.Name && !uses[f.name] {
+			continue
+		}
+		text := s.code[f.span.from:f.span.to]
+		for _, m := range addsPattern.FindAllStringIndex(text, -1) {
+			if end := closing(text, m[0]); end > 0 {
+				blocks.WriteString(text[m[1]:end])
+			}
+		}
+	}
+	for _, b := range e.Bindings {
+		if b.Access == "read_write" && (blocks.Len() == 0 || len(splitAt(blocks.String(), b.Name)) > 1) {
+			arrays = append(arrays, b.Name)
+		}
+	}
+	return arrays
+}
+
+var addsPattern = regexp.MustCompile(`\bif \(?accumulate\)? \{`)
 
 // reach collects the identifiers that a function uses, itself, through the
 // functions it calls, and through the constants' values.

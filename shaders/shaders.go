@@ -94,6 +94,7 @@ type Entry struct {
 	Workgroup [3]int    // workgroup size
 	Bindings  []Binding // the storage bindings it uses, by number
 	Consts    []string  // the module constants it uses, by name
+	Adds      []string  // the arrays that it writes and, where the constant accumulate is true, adds to
 	Size      []string  // invocations or workgroups in x, y, z: one to three expressions
 	Groups    bool      // Size counts workgroups, not invocations
 	Trips     string    // expression of the most loop iterations of an invocation; "" is none

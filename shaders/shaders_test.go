@@ -2,6 +2,7 @@ package shaders
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -106,6 +107,47 @@ func TestParse(t *testing.T) {
 	}
 	if len(s.Params) != 2 || s.Params[1] != (Field{"scale", "f32"}) || !s.Bindings[3].Unsigned() {
 		t.Errorf("params %v, bindings %v", s.Params, s.Bindings)
+	}
+}
+
+// TestAdds wants the arrays that entry points add to: those in a block that accumulates.
+func TestAdds(t *testing.T) {
+	want := map[string]string{
+		"softmax_cross_entropy_gradient.forward": "dx", "conv2d.join_biased": "dw db", "conv2d.join": "dw", "relu.backward": "dx", "relu.forward": "", "max_pool2d_pairs.backward": "dx",
+	}
+	for _, name := range Names() {
+		s, err := Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range s.Entries {
+			got := strings.Join(e.Adds, " ")
+			if w, ok := want[name+"."+e.Name]; ok && got != w || slices.Contains(e.Consts, "accumulate") != (got != "") {
+				t.Errorf("%s.%s adds to %q, want %q", name, e.Name, got, w)
+			}
+			delete(want, name+"."+e.Name)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("no entry points %v", want)
+	}
+	s, err := Parse("both", `// both: y, z += x.
+// x, y, z are (n)
+struct Params { n: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> z: array<f32>;
+const accumulate: bool = true;
+// invocations: n
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+    y[id.x] = x[id.x] + select(0.0, y[id.x], accumulate);
+    z[id.x] = x[id.x];
+}
+`)
+	if err != nil || strings.Join(s.Entries[0].Adds, " ") != "y z" {
+		t.Errorf("without such a block: %v, %v, want all that is written", s.Entries[0].Adds, err)
 	}
 }
 
