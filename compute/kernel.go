@@ -31,6 +31,7 @@ type Kernel struct {
 	variants []Variant
 	class    func(params any) any // see Classes
 	fusions  []Fusion
+	unions   []union // of which k is the first part
 	over     *overwriting
 	parts    []*Kernel // whose work it does, of one made by chain
 	hashOnce sync.Once

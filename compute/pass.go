@@ -14,7 +14,7 @@ type Pass string
 const (
 	Prune      Pass = "prune"      // drop dispatches whose results nobody reads
 	Hoist      Pass = "hoist"      // write constants once, not in every run
-	Fuse       Pass = "fuse"       // do in one run what a second one does with the result
+	Fuse       Pass = "fuse"       // do in one run what others do with the result
 	Choose     Pass = "choose"     // take variants of kernels that suit the device
 	Accumulate Pass = "accumulate" // first writers assign instead of adding to zeros
 	Overwrite  Pass = "overwrite"  // write results over what nobody reads any more

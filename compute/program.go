@@ -150,7 +150,9 @@ func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]
 			list, values = hoist(list)
 		}
 		if runs(Fuse) {
-			list = t.fuse(list)
+			if list, err = t.unite(t.fuse(list), runs(Check)); err != nil {
+				return nil, nil, err
+			}
 		}
 		name := t.Variant
 		if !runs(Choose) {
