@@ -63,7 +63,12 @@ type crossEntropyParams struct {
 
 func (p crossEntropyParams) label(v float64) int { return min(int(v), int(p.Classes)-1) }
 
-var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", func(p crossEntropyParams, b [][]float64) {
+var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", crossEntropyForwardDefine, compute.Func(func(r *compute.Reference32) [][]float64 {
+	nll, lse := crossEntropyForwardBound(r.Params.(crossEntropyParams), r.In[0], r.In[1], r.In[2], r.Want[4])
+	return [][]float64{nil, nil, nil, nll, lse}
+}))
+
+func crossEntropyForwardDefine(p crossEntropyParams, b [][]float64) {
 	x, labels, w, nll, lse := b[0], b[1], b[2], b[3], b[4]
 	for row := range labels {
 		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
@@ -81,21 +86,22 @@ var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", fun
 			}
 		}
 	}
-}, compute.Func(func(r *compute.Reference32) [][]float64 {
-	p := r.Params.(crossEntropyParams)
-	x, w := r.In[0], r.In[2]
-	nll, lse := make([]float64, 2*p.Rows), make([]float64, 2*p.Rows)
+}
+
+// crossEntropyForwardBound bounds the error of nll and lse, by what lse is.
+func crossEntropyForwardBound(p crossEntropyParams, x, labels, w, lse []float64) (nllOff, lseOff []float64) {
+	nllOff, lseOff = make([]float64, 2*p.Rows), make([]float64, 2*p.Rows)
 	for row := range int(p.Rows) {
 		logits := x[row*int(p.Classes) : (row+1)*int(p.Classes)]
-		most, log := r.Want[4][2*row], r.Want[4][2*row+1]
-		lse[2*row], lse[2*row+1] = flushedMost(most), logSumBound(logits, log)
-		label := p.label(r.In[1][row])
+		most, log := lse[2*row], lse[2*row+1]
+		lseOff[2*row], lseOff[2*row+1] = flushedMost(most), logSumBound(logits, log)
+		label := p.label(labels[row])
 		// each max - x + log is off by what the log is and two roundings of
 		// positive terms; the products and the sum have at most classes + 6
 		terms, off := 0.0, 0.0
 		add := func(weight, v float64) {
 			terms += math.Abs(weight * (most + log - v))
-			off += math.Abs(weight) * lse[2*row+1]
+			off += math.Abs(weight) * lseOff[2*row+1]
 		}
 		add(float64(p.Rest)*w[label], logits[label])
 		if p.Smoothing != 0 {
@@ -103,10 +109,10 @@ var crossEntropyForward = compute.NewKernel("softmax_cross_entropy.forward", fun
 				add(float64(p.Smoothing)/float64(p.Classes)*w[c], v)
 			}
 		}
-		nll[2*row] = off + compute.Gamma(float64(p.Classes)+8)*terms + 0x1p-126
+		nllOff[2*row] = off + compute.Gamma(float64(p.Classes)+8)*terms + 0x1p-126
 	}
-	return [][]float64{nil, nil, nil, nll, lse}
-}))
+	return nllOff, lseOff
+}
 
 // logSumBound bounds log(sum exp(x - max)): exp of d = x - max is off by
 // (3+2|d|) ULP and the rounding of d, so by (6+5|d|)u relative; the sum adds
@@ -137,15 +143,7 @@ var crossEntropyGather = compute.NewKernel("softmax_cross_entropy.gather", func(
 }, compute.ReduceOf(func(p crossEntropyParams) int { return int(p.Length) }))
 
 // mean: both sums have gamma(parts), the quotient 2.5 ULP.
-var crossEntropyMean = compute.NewKernel("softmax_cross_entropy.mean", func(p crossEntropyParams, b [][]float64) {
-	parts, loss, total := b[0], b[1], b[2]
-	a, w := 0.0, 0.0
-	for i := range int(p.Parts) {
-		a += parts[2*i]
-		w += parts[2*i+1]
-	}
-	loss[0], total[0] = a/w, w
-}, compute.Func(func(r *compute.Reference32) [][]float64 {
+var crossEntropyMean = compute.NewKernel("softmax_cross_entropy.mean", crossEntropyMeanDefine, compute.Func(func(r *compute.Reference32) [][]float64 {
 	p := r.Params.(crossEntropyParams)
 	a, w := 0.0, 0.0
 	for i := range int(p.Parts) {
@@ -156,7 +154,22 @@ var crossEntropyMean = compute.NewKernel("softmax_cross_entropy.mean", func(p cr
 	return [][]float64{nil, {a/math.Abs(r.Want[2][0])*(2*sum+8*0x1p-24) + 0x1p-126}, {sum*w + 0x1p-126}}
 }))
 
-var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", func(p crossEntropyParams, b [][]float64) {
+func crossEntropyMeanDefine(p crossEntropyParams, b [][]float64) {
+	parts, loss, total := b[0], b[1], b[2]
+	a, w := 0.0, 0.0
+	for i := range int(p.Parts) {
+		a += parts[2*i]
+		w += parts[2*i+1]
+	}
+	loss[0], total[0] = a/w, w
+}
+
+var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", crossEntropyBackwardDefine, compute.Func(func(r *compute.Reference32) [][]float64 {
+	dx := crossEntropyBackwardBound(r.Params.(crossEntropyParams), r.In[0], r.In[1], r.In[2], r.In[3], nil, r.In[4][0], 0, r.In[5][0], r.In[6])
+	return [][]float64{nil, nil, nil, nil, nil, nil, dx}
+}))
+
+func crossEntropyBackwardDefine(p crossEntropyParams, b [][]float64) {
 	x, labels, w, lse, total, dloss, dx := b[0], b[1], b[2], b[3], b[4], b[5], b[6]
 	all := 0.0
 	for _, v := range w {
@@ -174,33 +187,39 @@ var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", f
 		}
 		dx[i] += d * dloss[0] / total[0]
 	}
-}, compute.Func(func(r *compute.Reference32) [][]float64 {
-	// p is exp of d - log with d = x - max, each rounded: off by
-	// (6+5(|d|+log))u of itself; each term of the sum has at most
-	// classes + 12 roundings (a division counts 5).
+}
+
+// crossEntropyBackwardBound bounds the error of what is added to dx, of lse and a total
+// that are off by as much themselves; lseOff is nil where they are exact. p is exp of
+// d - log with d = x - max, each rounded: off by (6+5(|d|+log))u of itself, and by a
+// factor exp of what d - log is off. Each term of the sum has at most classes + 12
+// roundings (a division counts 5).
+func crossEntropyBackwardBound(p crossEntropyParams, x, labels, w, lse, lseOff []float64, total, totalOff, dloss float64, dx []float64) []float64 {
 	const u = 0x1p-24
-	p := r.Params.(crossEntropyParams)
-	x, w, lse, total, dloss := r.In[0], r.In[2], r.In[3], r.In[4][0], r.In[5][0]
 	all := 0.0
 	for _, v := range w {
 		all += math.Abs(v)
 	}
-	dx := make([]float64, len(x))
-	for i := range dx {
+	off := make([]float64, len(x))
+	for i := range off {
 		row, c := i/int(p.Classes), i%int(p.Classes)
-		label, d, log := p.label(r.In[1][row]), x[i]-lse[2*row], lse[2*row+1]
-		at := math.Exp(d - log)
+		label, d, log := p.label(labels[row]), x[i]-lse[2*row], lse[2*row+1]
+		shift := 0.0
+		if lseOff != nil {
+			shift = lseOff[2*row] + lseOff[2*row+1]
+		}
+		at := math.Exp(d - log + shift)
 		main, smooth := math.Abs(float64(p.Rest)*w[label]), 0.0
 		if p.Smoothing != 0 {
 			smooth = float64(p.Smoothing) / float64(p.Classes)
 		}
-		off := at * (6 + 5*(math.Abs(d)+math.Abs(log))) * u * (main + smooth*all)
+		atOff := at * (math.Expm1(shift) + (6+5*(math.Abs(d)+math.Abs(log)+shift))*u)
 		terms := main*at + smooth*(at*all+math.Abs(w[c]))
 		if c == label {
 			terms += main
 		}
-		scale := math.Abs(dloss / total)
-		dx[i] = scale*(off+compute.Gamma(float64(p.Classes)+16)*terms) + 2*u*math.Abs(r.In[6][i]) + 4*0x1p-126
+		scale := math.Abs(dloss) / (math.Abs(total) - totalOff)
+		off[i] = scale*(atOff*(main+smooth*all)+(compute.Gamma(float64(p.Classes)+16)+totalOff/math.Abs(total))*terms) + 2*u*math.Abs(dx[i]) + 4*0x1p-126
 	}
-	return [][]float64{nil, nil, nil, nil, nil, nil, dx}
-}))
+	return off
+}

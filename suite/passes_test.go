@@ -106,7 +106,7 @@ func TestPasses(t *testing.T) {
 					if held, alone := p.Memory(); pass == compute.Plan && held != alone {
 						t.Errorf("%d bytes without sharing, want %d", held, alone)
 					}
-					if n := count(t, p); pass == compute.Chain && n <= launches && name != "cnn" {
+					if n := count(t, p); slices.Contains([]compute.Pass{compute.Chain, compute.Fuse}, pass) && n <= launches && (name != "cnn" || pass == compute.Fuse) {
 						t.Errorf("%d launches without %s, %d with it", n, pass, launches)
 					}
 				}, pass)
