@@ -10,24 +10,38 @@ import (
 // launch can do the work of all of them (see shaders.Join), and returns the list in its
 // new order and the index at which each launch starts. A launch is for dispatches
 // that are too small to keep a device busy, or whose cost is that of being dispatched.
+// It looks from the first dispatch on and from the last one back, and takes what makes
+// fewer launches.
 func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) (ordered []Dispatch, starts []int) {
-	var launches [][]Dispatch
+	launches := t.gather(list, buffers, false)
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	if back := t.gather(list, buffers, true); len(back) < len(launches) {
+		slices.Reverse(back)
+		for _, l := range back {
+			slices.Reverse(l)
+		}
+		launches = back
+	}
+	for _, l := range launches {
+		starts = append(starts, len(ordered))
+		ordered = append(ordered, l...)
+	}
+	return ordered, starts
+}
+
+// gather makes launches of a list, in its order or in its reverse. Of those that could
+// take a dispatch it takes the nearest to it, or the furthest.
+func (t *Tape) gather(list []Dispatch, buffers map[*slot]*buffer, furthest bool) (launches [][]Dispatch) {
 	apart := func(from int, group []Dispatch) bool { // no launch from there on depends on the group, or it on one
-		return !slices.ContainsFunc(launches[from:], func(l []Dispatch) bool {
-			return slices.ContainsFunc(l, func(a Dispatch) bool {
-				return slices.ContainsFunc(group, func(b Dispatch) bool { return conflict(&a, &b, buffers) })
-			})
-		})
+		return !slices.ContainsFunc(launches[from:], func(l []Dispatch) bool { return conflicts(l, group, buffers) })
 	}
 	for _, d := range list {
 		group := []Dispatch{d}
 		at := -1
 		if t.joinable(&d) {
 			// An earlier launch takes d, or d takes one that can wait.
-			for i := len(launches) - 1; i >= 0 && at < 0; i-- {
-				if !apart(i, group) {
-					break
-				}
+			for i := len(launches) - 1; i >= 0 && (at < 0 || furthest) && !conflicts(launches[i], group, buffers); i-- {
 				if t.together(launches[i], group, buffers) {
 					at = i
 				}
@@ -47,11 +61,7 @@ func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) (ordered []Dispa
 		}
 		launches[at] = append(slices.Clip(launches[at]), d)
 	}
-	for _, l := range launches {
-		starts = append(starts, len(ordered))
-		ordered = append(ordered, l...)
-	}
-	return ordered, starts
+	return launches
 }
 
 func conflicts(a, b []Dispatch, buffers map[*slot]*buffer) bool {
