@@ -118,14 +118,19 @@ func (d *Dispatch) bytes() (n int64) {
 	return n
 }
 
-// text is the WGSL that goes to the driver.
-func (d *Dispatch) text(bake bool) (string, error) {
+// specialized is the WGSL with constants and, with bake, params, that stores all as f32.
+func (d *Dispatch) specialized(bake bool) (string, error) {
 	var params []string
 	if d.baked(bake) {
 		params = d.Kernel.literals(d.Params)
 	}
-	text, err := d.Kernel.shader.Specialize(d.Kernel.entry.Name, d.Consts, params)
-	if err != nil || d.storage() != F16 {
+	return d.Kernel.shader.Specialize(d.Kernel.entry.Name, d.Consts, params)
+}
+
+// text is the WGSL that goes to the driver.
+func (d *Dispatch) text(bake bool) (string, error) {
+	text, err := d.specialized(bake)
+	if err != nil || d.storage() != F16 && !d.Kernel.halves {
 		return text, err
 	}
 	var halves []string
@@ -136,6 +141,9 @@ func (d *Dispatch) text(bake bool) (string, error) {
 	}
 	if text, err = shaders.StoreF16(text, halves...); err != nil {
 		return "", fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
+	}
+	if len(halves) == 0 {
+		text = shaders.EnableF16 + text
 	}
 	return text, nil
 }

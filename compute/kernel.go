@@ -34,6 +34,7 @@ type Kernel struct {
 	unions   []union // of which k is the first part
 	over     *overwriting
 	parts    []*Kernel // whose work it does, of one made by chain
+	halves   bool      // that one rounds to f16, whatever its tensors are stored as
 	hashOnce sync.Once
 	hashText string // see hash
 }

@@ -12,6 +12,8 @@ import (
 // would store it, and each of the others would load it, do something with it alone, and
 // store the result (see shaders.Chain). What nobody else sees of the tensors between
 // gets no memory; the others are stored as well. The run is that of a kernel made for it.
+// What would have been stored as f16 is handed on as what would have been loaded, so that
+// the bits are those without the pass.
 func (t *Tape) chain(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, error) {
 	c := chaining{tape: t, buffers: buffers, uses: map[*slot]int{}}
 	for _, d := range list {
@@ -79,13 +81,12 @@ func (c *chaining) take(d Dispatch) error {
 }
 
 // handed is which tensor of d the list could hand it, -1 for none: one that the last of
-// the list writes and d reads element by element, both with all their tensors stored as
-// f32. No other tensor of d may be one that the list writes, nor may d write one that
+// the list writes and d reads element by element. No other tensor of d may be one that the list writes, nor may d write one that
 // the list reads.
 func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 	last := &list[len(list)-1]
 	x, y := last.written(), d.written()
-	if x == nil || y == nil || !d.uses(x.base) || len(list) == mostChained || last.storage() == F16 || d.storage() == F16 || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
+	if x == nil || y == nil || !d.uses(x.base) || len(list) == mostChained || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
 		return -1
 	}
 	if len(list) == 1 {
@@ -206,7 +207,7 @@ func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*
 	for i := range list[1:] {
 		d := &list[i+1]
 		l := shaders.Link{Shader: d.Kernel.shader, Entry: d.Kernel.entry}
-		if l.Text, err = d.text(true); err != nil {
+		if l.Text, err = d.specialized(true); err != nil {
 			return nil, nil, err
 		}
 		for j, z := range d.Tensors {
@@ -214,6 +215,7 @@ func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*
 			switch {
 			case z.base == x.base:
 				l.Bindings = append(l.Bindings, shaders.Handed)
+				l.Half = x.base.dtype == F16
 			case d.writes(j):
 				if output.Type != "array<f32>" && slices.Contains(l.Shader.Pointwise(l.Entry), d.binding(j).Name) && d.Consts["accumulate"] != "false" {
 					return nil, nil, nil
@@ -256,6 +258,7 @@ func (c *chaining) flops(list []Dispatch) (sum int64, err error) {
 func (k *Kernel) chained(s *shaders.Shader, list []Dispatch) *Kernel {
 	entry, _ := s.Entry(k.entry.Name)
 	one := &Kernel{pkg: k.pkg, shader: s, entry: entry, params: k.params}
+	one.halves = slices.ContainsFunc(list, func(d Dispatch) bool { return d.storage() == F16 })
 	var names []string
 	for _, d := range list {
 		names = append(names, d.Kernel.name)

@@ -15,8 +15,8 @@ func addBias(t *compute.Tape, y, b *compute.Tensor, batch, size int) {
 }
 
 // sumAndBias records a sum into y and its bias. The bias comes last, for a chain to add;
-// but first where y is stored as f16, which no chain hands on: the sum alone would be
-// rounded, and might be infinite.
+// but first where y is stored as f16: the sum alone, handed on, would be rounded, and might
+// be infinite.
 func sumAndBias(y *compute.Tensor, sum, bias func()) {
 	if y.DType() == compute.F16 {
 		bias()

@@ -132,12 +132,15 @@ func (s *Shader) Pointwise(e Entry) []string {
 type Link struct {
 	Shader *Shader
 	Entry  Entry  // one that is Pointwise
-	Text   string // as Specialize writes it, with params
+	Text   string // as Specialize writes it, with params, and StoreF16 has not changed it
 	// Bindings are the numbers that the entry point's bindings have in the chain's text,
 	// or Handed. The array that it writes has that of the first entry point's.
 	Bindings []int
 	// Keep is the binding in which what the link is handed is stored as well, 0 for none.
 	Keep int
+	// Half says that what the link is handed is rounded to f16 first, as it would be by
+	// being stored so. The text then needs EnableF16.
+	Half bool
 }
 
 // Handed is the number of a binding whose element is handed from link to link.
@@ -168,6 +171,9 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 	for k, l := range links {
 		if l.Shader.Pointwise(l.Entry) == nil || len(l.Bindings) != len(l.Entry.Bindings) {
 			return nil, fmt.Errorf("shaders: Chain: %s.%s cannot be a link", l.Shader.Name, l.Entry.Name)
+		}
+		if l.Half {
+			value = "f32(f16(" + value + "))"
 		}
 		if l.Keep != 0 {
 			fmt.Fprintf(&body, "    %s[i] = %s;\n", bind(l.Keep, "read_write", "array<f32>"), value)

@@ -76,18 +76,31 @@ func TestPassesF16(t *testing.T) {
 	if dev.Stores(compute.F16) != nil {
 		t.Skip("the device has no f16; TestCheckF16 wants it to say so")
 	}
-	var held, whole int64
-	trained(t, dev, networks["cnn"], compute.F32, func(p *compute.Program) { whole, _ = p.Memory() })
-	want := trained(t, dev, networks["cnn"], compute.F16, func(p *compute.Program) { held, _ = p.Memory() })
-	if t.Logf("the step holds %d bytes, with f32 %d", held, whole); held >= whole {
-		t.Errorf("the step holds %d bytes, want less than the %d of f32", held, whole)
-	}
-	for _, pass := range []compute.Pass{compute.Fuse, compute.Chain, compute.Overwrite, compute.Batch, compute.Join, compute.Plan} {
-		for i, got := range trained(t, dev, networks["cnn"], compute.F16, func(*compute.Program) {}, pass) {
-			if math.Float32bits(got) != math.Float32bits(want[i]) {
-				t.Errorf("without %s: weight %d is %v, want %v", pass, i, got, want[i])
-				break
+	for _, name := range []string{"cnn", "mlp"} {
+		t.Run(name, func(t *testing.T) {
+			var held, whole int64
+			trained(t, dev, networks[name], compute.F32, func(p *compute.Program) { whole, _ = p.Memory() })
+			launches := 0
+			want := trained(t, dev, networks[name], compute.F16, func(p *compute.Program) {
+				held, _ = p.Memory()
+				launches = count(t, p)
+			})
+			if t.Logf("the step holds %d bytes in %d launches, with f32 %d bytes", held, launches, whole); held >= whole && name == "cnn" { // the other adds f16 copies of its weights
+				t.Errorf("the step holds %d bytes, want less than the %d of f32", held, whole)
 			}
-		}
+			for _, pass := range []compute.Pass{compute.Fuse, compute.Chain, compute.Overwrite, compute.Batch, compute.Join, compute.Plan} {
+				got := trained(t, dev, networks[name], compute.F16, func(p *compute.Program) {
+					if n := count(t, p); pass == compute.Chain && name == "mlp" && n <= launches { // the other has nothing to hand on
+						t.Errorf("%d launches without %s, %d with it", n, pass, launches)
+					}
+				}, pass)
+				for i := range got {
+					if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+						t.Errorf("without %s: weight %d is %v, want %v", pass, i, got[i], want[i])
+						break
+					}
+				}
+			}
+		})
 	}
 }
