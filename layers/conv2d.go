@@ -160,6 +160,9 @@ func (p convParams) splitsOn(info compute.Info) uint32 {
 	if tile, splits := p.ranges(); tile > 0 && hardware(info) {
 		return splits
 	}
+	if splits := p.directRanges(); splits > 0 && hardware(info) {
+		return splits
+	}
 	if tiled, ok := weightTiles(p, splitting(info), maxProducts); ok {
 		return tiled.Splits
 	}

@@ -5,24 +5,28 @@ import "github.com/pumice-ml/pumice/compute"
 // The kernels of conv2d_direct.wgsl compute convolutions whose channels, or taps, are too
 // few for the tiles of conv2d_workgroup.wgsl, as those of a group for each channel.
 
-// convDirect are kernels that compute some channels and rows in an invocation.
+// convDirect are kernels that compute some channels and rows in an invocation, and the
+// gradient of the weights of some channels in a workgroup.
 type convDirect struct {
-	name               string
-	channels           uint32
-	forward, backwardX *compute.Kernel
+	name                      string
+	channels                  uint32
+	forward, backwardX, split *compute.Kernel
 }
 
 // convDirects are for one channel of a group, and for more.
 var convDirects = []convDirect{
-	newConvDirect("direct_depthwise", ",channels=1,rows=4"),
-	newConvDirect("direct", ""),
+	newConvDirect("direct_depthwise", ",channels=1,rows=4", ",channels=1"),
+	newConvDirect("direct", "", ""),
 }
 
-func newConvDirect(name, consts string) convDirect {
+func newConvDirect(name, consts, weights string) convDirect {
 	forward := compute.NewKernel("conv2d_direct.forward"+consts, convForwardDefine, compute.DotOf(convParams.terms))
 	return convDirect{
 		name, uint32(forward.Const("channels")), forward,
 		compute.NewKernel("conv2d_direct.backward_x"+consts, convBackwardXDefine, compute.DotOf(convParams.turnedTerms)),
+		compute.NewKernel("conv2d_direct_weights.split"+weights, func(p convParams, b [][]float64) {
+			convRangesDefine(p, [][]float64{b[0], b[1], nil, b[2]})
+		}, compute.DotOf(func(p convParams) int { return int(p.part()) })),
 	}
 }
 
@@ -35,6 +39,32 @@ func (d convDirect) takes(t *compute.Tape, p convParams, channels, terms uint32)
 	}
 	few := outputTile(channels, 0, 1) == 0 || terms < fewTerms
 	return t.Variant != "" || few && (channels == 1) == (d.channels == 1)
+}
+
+// takesWeights reports whether d computes the gradient of the weights: where that is not
+// for a tile, and each invocation has several spots. Where a tape asks for a variant by
+// name, any channels will do.
+func (d convDirect) takesWeights(t *compute.Tape, p convParams) bool {
+	if int(p.S) > d.split.Const("widest") || p.part() > longest {
+		return false
+	}
+	tile, _ := p.ranges()
+	return t.Variant != "" || tile == 0 && p.part() >= longPart && (p.K == p.Groups) == (d.channels == 1)
+}
+
+// directRanges is in how many splits the kernels make enough workgroups for the gradient
+// of the weights, each with a range of spots that is worth one; 0 where they do not take it.
+func (p convParams) directRanges() uint32 {
+	spots := p.N * p.OH * p.OW
+	if tile, _ := p.ranges(); tile > 0 || int(p.S) > convDirects[0].split.Const("widest") || spots < longPart {
+		return 0
+	}
+	d := convDirects[1]
+	if p.K == p.Groups {
+		d = convDirects[0]
+	}
+	few := (p.K/p.Groups + d.channels - 1) / d.channels * (p.C / p.Groups) * p.R * p.Groups
+	return max(1, min((2*busy+few-1)/few, spots/longPart), (spots+longest-1)/longest)
 }
 
 // maxTaps is how many taps the kernels write out at most.

@@ -73,6 +73,14 @@ func init() {
 			}
 			return ok
 		}})
+		convSplit.Prefer(compute.Variant{Name: d.name, Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
+			p := params.(convParams)
+			ok := d.takesWeights(t, p)
+			if ok {
+				d.split.Run(p, x...)
+			}
+			return ok
+		}})
 	}
 }
 
