@@ -3,6 +3,7 @@
 package webgpu
 
 /*
+#cgo CFLAGS: -DPUMICE_REOPEN
 #include "replay.h"
 
 // As in webgpu.h of wgpu-native 27.
@@ -54,6 +55,26 @@ static int pumice_wait(void *device, void *queue) {
 	return pumice_await(device, &s);
 }
 
+typedef struct {
+	struct { void const *next; uint32_t type; } chain;
+	uint64_t backends, flags;
+	uint32_t dx12_compiler, gles_minor, gl_fence;
+	pumice_string dxc_path;
+	uint32_t dxc_model;
+	uint8_t const *budgets[2];
+} pumice_instance_extras;
+typedef struct {
+	void const *next;
+	struct { void *next; uint32_t timed_wait; size_t most; } features;
+} pumice_instance_descriptor;
+extern void *wgpuCreateInstance(pumice_instance_descriptor const *descriptor);
+
+static void *pumice_instance(uint64_t backends) {
+	pumice_instance_extras extras = {{NULL, 0x00030006}, backends};
+	pumice_instance_descriptor descriptor = {&extras};
+	return wgpuCreateInstance(&descriptor);
+}
+
 static void pumice_push_memory(void *device) { wgpuDevicePushErrorScope(device, 2); }
 
 static char *pumice_pop_memory(void *device) {
@@ -93,10 +114,18 @@ func (unlocked) Unlock() {}
 // also start EGL, which prints to the terminal.
 const primary wgpu.InstanceBackend = 1<<0 | 1<<2 | 1<<3
 
+// instance is made here: the binding leaves half of the fields that it hands to
+// wgpu-native as the C heap had them, and one that holds no known value ends the process.
 var instance = sync.OnceValue(func() *wgpu.Instance {
 	wgpu.SetLogLevel(wgpu.LogLevelOff)
 	quiet()
-	return wgpu.CreateInstance(&wgpu.InstanceDescriptor{Backends: primary})
+	handle := C.pumice_instance(C.uint64_t(primary))
+	if handle == nil {
+		panic("webgpu: wgpu-native made no instance")
+	}
+	i := &wgpu.Instance{}
+	setRaw(i, handle)
+	return i
 })
 
 var features = map[wgpu.FeatureName]string{

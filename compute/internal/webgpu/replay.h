@@ -32,6 +32,23 @@ typedef struct {
 	uint64_t src_offset, dst_offset, size;
 } pumice_command;
 
+#ifdef PUMICE_REOPEN
+// Releasing an encoder frees what it holds only while a flag of the encoder says that it
+// is open, which finishing it has ended (wgpu-native issue 541: 900 bytes are lost with
+// each). The flag is the one byte that finishing changes, from 1 to 0; it is set again.
+enum { pumice_encoder_size = 32 };
+
+static inline void pumice_reopen(uint8_t *encoder, uint8_t const *before) {
+	int flag = -1;
+	for (int i = 0; i < pumice_encoder_size; i++) {
+		if (encoder[i] == before[i]) continue;
+		if (flag >= 0 || before[i] != 1 || encoder[i] != 0) return;
+		flag = i;
+	}
+	if (flag >= 0) encoder[flag] = 1;
+}
+#endif
+
 static inline void pumice_submit(void *device, void *queue, pumice_command const *c, size_t n) {
 	void *encoder = wgpuDeviceCreateCommandEncoder(device, NULL);
 	void *pass = NULL;
@@ -56,7 +73,14 @@ static inline void pumice_submit(void *device, void *queue, pumice_command const
 		wgpuComputePassEncoderEnd(pass);
 		wgpuComputePassEncoderRelease(pass);
 	}
+#ifdef PUMICE_REOPEN
+	uint8_t before[pumice_encoder_size];
+	memcpy(before, encoder, sizeof before);
+#endif
 	void *commands = wgpuCommandEncoderFinish(encoder, NULL);
+#ifdef PUMICE_REOPEN
+	pumice_reopen(encoder, before);
+#endif
 	wgpuCommandEncoderRelease(encoder);
 	wgpuQueueSubmit(queue, 1, &commands);
 	wgpuCommandBufferRelease(commands);
