@@ -325,6 +325,19 @@ func Notes(path string) (notes map[string]string, source string, err error) {
 	return notes, f.Metadata["source"], nil
 }
 
+// Saved returns the step of the whole run at which a checkpoint was written. The error
+// of a file that is not there wraps fs.ErrNotExist.
+func Saved(path string) (step int, err error) {
+	f, err := readCheckpoint(path)
+	if err != nil {
+		return 0, err
+	}
+	if step, err = strconv.Atoi(f.Metadata["step"]); err != nil {
+		return 0, fmt.Errorf("train: checkpoint %s: step %q, want a number", path, f.Metadata["step"])
+	}
+	return step, nil
+}
+
 // LoadModel sets the parameters of a model from a checkpoint. Every parameter
 // must be there with its shape, and nothing but the trainer's own state may be
 // there besides; otherwise the error names what does not fit and the model is

@@ -18,10 +18,14 @@ import (
 
 	"github.com/pumice-ml/pumice/safetensors"
 	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/supervise"
 )
 
 // TestMain runs the program itself where the test binary is started as one.
 func TestMain(m *testing.M) {
+	if supervise.Supervised() {
+		os.Exit(run(os.Args[1:]))
+	}
 	if args := os.Getenv("PUMICE_DEMO_ARGS"); args != "" {
 		os.Exit(run(strings.Split(args, " ")))
 	}

@@ -28,6 +28,7 @@ const checkpointName = "checkpoint.safetensors"
 
 type trainOptions struct {
 	choices
+	watchOptions
 	epochs, batch int
 	rate          float64
 	optimizer     string
@@ -55,6 +56,9 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 			if o.data == "mnist" && o.model == "cnn" && !cmd.Flags().Changed("epochs") {
 				o.epochs = 3 // for 99%
 			}
+			if o.supervise {
+				return o.supervised(cmd)
+			}
 			return o.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
@@ -66,6 +70,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	o.flags(f)
 	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
+	o.watchOptions.flags(f)
 	return cmd
 }
 
@@ -120,6 +125,9 @@ func (o *trainOptions) untrained(set *data.Set) (layers.Layer, error) {
 func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	loop, err := o.recipe()
 	if err != nil {
+		return err
+	}
+	if err := o.watchOptions.apply(loop); err != nil {
 		return err
 	}
 	dev, why, err := o.open(ctx)

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pumice-ml/pumice/train"
+)
+
+// kills is how many processes a test kills: PUMICE_KILLS, or a few.
+func kills(t *testing.T, few int) int {
+	t.Helper()
+	text := os.Getenv("PUMICE_KILLS")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("PUMICE_KILLS is %q, want a number of 1 or more", text)
+	}
+	return n
+}
+
+// endless is a training run of some hundred steps a second that saves all the time.
+func endless(out string, epochs int) []string {
+	return []string{"train", "--model", "mlp", "--images", "1000", "--batch", "20", "--epochs", fmt.Sprint(epochs), "--interval", "30ms", "--out", out, "--json"}
+}
+
+// unbroken is the last event of the run that nobody kills, in a process of its own, and
+// how long that took, and how long until its first event.
+func unbroken(t *testing.T, epochs int) (done map[string]any, all, first time.Duration) {
+	t.Helper()
+	start := time.Now()
+	follow(t, child(endless(t.TempDir(), epochs)...), func(event map[string]any) {
+		if first == 0 {
+			first = time.Since(start)
+		}
+		done = event
+	})
+	return done, time.Since(start), first
+}
+
+// follow starts a process and hands on its events, until it ends.
+func follow(t *testing.T, c *exec.Cmd, visit func(event map[string]any)) {
+	t.Helper()
+	c.Stderr = os.Stderr
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for s := bufio.NewScanner(pipe); s.Scan(); {
+		visit(lines(t, s.Text())[0])
+	}
+	_ = c.Wait() // its status is looked at
+}
+
+// TestKilled kills training processes at random moments, and wants each, resumed, to end
+// at the weights of the run that nobody killed.
+func TestKilled(t *testing.T) {
+	const epochs = 8
+	want, all, _ := unbroken(t, epochs)
+	random := rand.New(rand.NewPCG(3, 4))
+	steps := map[string]int{}
+	for killed, n := 0, kills(t, 6); killed < n; {
+		dir := t.TempDir()
+		c := child(endless(dir, epochs)...)
+		moment := time.Duration(random.Int64N(int64(all)))
+		c.Stderr = os.Stderr
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() }) // or it has ended
+		_ = c.Wait()                                                     // its status is looked at
+		if timer.Stop() || c.ProcessState.Exited() && c.ProcessState.Success() {
+			continue // it was done before
+		}
+		killed++
+		args := endless(dir, epochs)
+		step, err := train.Saved(filepath.Join(dir, checkpointName))
+		switch {
+		case err == nil:
+			args = append(args, "--resume")
+			steps[fmt.Sprintf("epoch %d", step/50+1)]++
+		case errors.Is(err, fs.ErrNotExist):
+			steps["before the first checkpoint"]++
+		default:
+			t.Errorf("killed after %v: %v", moment, err)
+		}
+		rest := lines(t, must(t, args...))
+		got := rest[len(rest)-1]
+		if got["weights_sha256"] != want["weights_sha256"] || got["test_accuracy"] != want["test_accuracy"] {
+			t.Errorf("killed after %v at step %d, then resumed: %v\nunbroken: %v", moment, step, got, want)
+		}
+	}
+	t.Logf("killed within %v: %v", all, steps)
+}
+
+// TestSupervise kills the processes that train under a supervisor, and wants the run to
+// finish with the weights of the one that nobody killed.
+func TestSupervise(t *testing.T) {
+	n := max(4, kills(t, 10)*2/5)
+	epochs := 2 * n
+	want, all, first := unbroken(t, epochs)
+	random := rand.New(rand.NewPCG(5, 6))
+	killed, died, runs := 0, map[string]int{}, 0
+	for killed < n {
+		dir := t.TempDir()
+		var timer *time.Timer
+		var fell time.Time
+		var slowest time.Duration
+		var last map[string]any
+		c := child(append(endless(dir, epochs), "--supervise", "--restarts", "1000")...)
+		follow(t, c, func(event map[string]any) {
+			switch last = event; event["event"] {
+			case "child":
+				if killed < n {
+					moment := random.Int64N(int64(first + 2*(all-first)/time.Duration(n)))
+					timer = time.AfterFunc(time.Duration(moment), func() {
+						if p, err := os.FindProcess(int(event["pid"].(float64))); err == nil {
+							_ = p.Kill()
+						}
+					})
+				}
+			case "restart":
+				killed++
+				died[fmt.Sprint(event["reason"])]++
+				fell = time.Now()
+			case "start":
+				if !fell.IsZero() {
+					slowest = max(slowest, time.Since(fell))
+				}
+			case "done":
+				timer.Stop()
+			}
+		})
+		runs++
+		if c.ProcessState.ExitCode() != 0 || last["weights_sha256"] != want["weights_sha256"] {
+			t.Fatalf("%v after %d kills, last event %v\nunbroken: %v", c.ProcessState, killed, last, want)
+		}
+		t.Logf("%d kills; from a death to the next start %v at most", killed, slowest)
+	}
+	t.Logf("died in %d runs of %v", runs, died)
+}
