@@ -1,5 +1,5 @@
 // watch: found = min(found, place) where any x is infinite or NaN.
-// x is (n), found is (1).
+// x is (n), found is (1): 0xffffffff before anything is found.
 // test: n=67, place=1
 
 struct Params { n: u32, place: u32 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,14 +47,19 @@ func measure(t *testing.T, dev *compute.Device) (h held) {
 	return h
 }
 
-// TestLeaks trains for 10,000 steps after a warm-up, with all that goes on beside them:
-// the sums are read, the model is evaluated, checkpoints are written. The device must
-// then hold the same buffers, the process the same goroutines and no MiB more of memory.
+// TestLeaks trains for 2,000 steps after a warm-up, or as many as PUMICE_LEAK_STEPS says,
+// with all that goes on beside them: sums are read, the model is evaluated, checkpoints
+// are written. The device must then hold the same buffers, the process the same
+// goroutines and less than 1 MiB more of memory.
 func TestLeaks(t *testing.T) {
 	const steps, warm = 100, 20 // of an epoch; epochs
-	epochs := warm + 100
-	if testing.Short() {
-		epochs = warm + 10
+	epochs := warm + 20
+	if text := os.Getenv("PUMICE_LEAK_STEPS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < steps {
+			t.Fatalf("PUMICE_LEAK_STEPS is %q, want a number of %d or more", text, steps)
+		}
+		epochs = warm + n/steps
 	}
 	dev := devicetest.Open(t)
 	devicetest.NoLeaks(t, dev)

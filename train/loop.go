@@ -264,7 +264,7 @@ func (r *run) record(t *compute.Tape, set *resident) error {
 	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
 	r.watch.begin(t)
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
-	r.watch.forward(r.Model)
+	r.watch.forward(r.Model, y)
 	logits := r.Model.Forward(t, x)
 	if err := tells(logits, r.Batch, r.spec); err != nil {
 		return err

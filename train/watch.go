@@ -19,7 +19,7 @@ import (
 type NotFinite struct {
 	Step  int    // of the whole run, counted from 1; 0 is before the first
 	Layer string // position and name as layers.Summary has them: "3 Linear(512, 10)", "2 Residual/body/0 ReLU"; "" outside the model
-	What  string // "input", "parameter 3.weight", "output", "loss", "gradient of 3.weight", "gradient", "update of 3.weight" ...
+	What  string // "input", "target", "parameter 3.weight", "output", "loss", "gradient of 3.weight", "gradient", "update of 3.weight" ...
 	From  string // the kernel and the array of its shader: "linear.forward y"; "" of what no kernel of the step wrote
 }
 
@@ -106,10 +106,16 @@ func (w *watch) begin(t *compute.Tape) {
 	}
 }
 
-// forward looks at the parameters, and says that the model comes next.
-func (w *watch) forward(model layers.Layer) {
+// forward looks at the parameters, and says that the model comes next. What was written
+// to y are targets.
+func (w *watch) forward(model layers.Layer, y *compute.Tensor) {
 	if w == nil {
 		return
+	}
+	for _, p := range w.pending {
+		if p.x.Same(y) {
+			w.places[p.place].What = "target"
+		}
 	}
 	w.phase = outputs
 	for _, p := range layers.Params(model) {

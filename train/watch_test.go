@@ -130,6 +130,59 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestWatchInput plants NaN in an input and in a target on the device, which no set that
+// is read can hold.
+func TestWatchInput(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		for want, plant := range map[string]func(r *resident) *compute.Param{
+			"input":  func(r *resident) *compute.Param { return r.inputs },
+			"target": func(r *resident) *compute.Param { return r.targets },
+		} {
+			m := layers.Sequential{layers.NewLinear(3, 2)}
+			l := Loop{Model: m, Loss: layers.MSE{}, Optimizer: &SGD{LR: 0.1}, Batch: 20, Watch: true}
+			set := plane(20, 1)
+			r, err := l.prepare(dev, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			held, err := newResident(set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tape := compute.NewTape(dev)
+			if err := r.record(tape, held); err != nil {
+				t.Fatal(err)
+			}
+			p, err := tape.Compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			step := func(number int) error {
+				if err := p.Run(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				return r.watch.read(context.Background(), dev, number)
+			}
+			if err := step(1); err != nil {
+				t.Errorf("before: %v", err)
+			}
+			planted := plant(held)
+			planted.Data[7] = float32(math.NaN())
+			if err := dev.Upload(planted); err != nil {
+				t.Fatal(err)
+			}
+			err = step(2)
+			if got := (*NotFinite)(nil); !errors.As(err, &got) || *got != (NotFinite{Step: 2, What: want, From: "batch.load_floats x"}) {
+				t.Errorf("got %v, want the %s in step 2", err, want)
+			}
+			p.Close()
+			forget(dev, m)
+			dev.Forget(append(held.arrays(), r.clock, r.sums.counts, r.sums.total, r.state.Rate, r.watch.found)...)
+			dev.Forget(r.state.Slots()...)
+		}
+	})
+}
+
 // TestWatchLate wants a run that is not watched to find out where it diverged, from its
 // checkpoint, which stays as it was.
 func TestWatchLate(t *testing.T) {

@@ -106,10 +106,11 @@ func (o *trainOptions) recipe() (*train.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &train.Loop{
+	l := &train.Loop{
 		Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
 		Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage,
-	}, nil
+	}
+	return l, o.watchOptions.apply(l)
 }
 
 // untrained is the model that the flags describe for a set, with its first weights.
