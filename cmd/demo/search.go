@@ -82,8 +82,11 @@ func (o *searchOptions) search(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	trainSet, held := everySixth(all)
-	if err := o.checkSpace(space, trainSet); err != nil {
+	trainSet, held, err := data.Split(all, 1.0/6, o.seed)
+	if err != nil {
+		return err
+	}
+	if err := o.checkSpace(space, all, trainSet.Len()); err != nil {
 		return err
 	}
 	dev, why, err := o.open(ctx)
@@ -106,7 +109,7 @@ func (o *searchOptions) search(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return nil, err
 		}
-		loop.Model, err = one.untrained(trainSet)
+		loop.Model, err = one.untrained(all)
 		return loop, err
 	}}
 	results, err := search.Run(ctx, space, options, loops.Objective, func(rung int, r search.Result) {
@@ -142,22 +145,6 @@ func (o *searchOptions) search(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// everySixth parts a set: every sixth image is left out to judge by, whatever order
-// the set has.
-func everySixth(set *data.Set) (rest, sixth *data.Set) {
-	a, b := *set, *set
-	a.Name, b.Name = set.Name+", five of six", set.Name+", every sixth"
-	a.Pixels, a.Labels, b.Pixels, b.Labels = nil, nil, nil, nil
-	for i := range set.Len() {
-		to := &a
-		if i%6 == 5 {
-			to = &b
-		}
-		to.Pixels, to.Labels = append(to.Pixels, set.Image(i)...), append(to.Labels, set.Labels[i])
-	}
-	return &a, &b
-}
-
 // trial is what the flags say, with the settings of a trial.
 func (o *searchOptions) trial(t search.Trial) (*trainOptions, *train.Loop, error) {
 	var one trainOptions
@@ -190,9 +177,9 @@ func (o *searchOptions) trial(t search.Trial) (*trainOptions, *train.Loop, error
 	return &one, loop, err
 }
 
-// checkSpace builds every trial, and one for each value of a choice, before the first of them
-// is trained.
-func (o *searchOptions) checkSpace(space search.Space, set *data.Set) error {
+// checkSpace builds every trial, and one for each value of a choice, before the first of
+// them is trained on so many images of the set.
+func (o *searchOptions) checkSpace(space search.Space, set *data.Set, images int) error {
 	var all []search.Trial
 	for n := range o.trials {
 		all = append(all, space.Trial(uint64(o.seed), n+1))
@@ -209,8 +196,8 @@ func (o *searchOptions) checkSpace(space search.Space, set *data.Set) error {
 		if err != nil {
 			return err
 		}
-		if loop.Batch > set.Len() {
-			return fmt.Errorf("--space: %v: a batch of %d, there are %d images to train on", t, loop.Batch, set.Len())
+		if loop.Batch > images {
+			return fmt.Errorf("--space: %v: a batch of %d, there are %d images to train on", t, loop.Batch, images)
 		}
 		if rate := loop.Optimizer.LearningRate(); !(rate > 0) {
 			return fmt.Errorf("--space: %v: learning rate %v, want a positive number", t, rate)
