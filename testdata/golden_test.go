@@ -15,14 +15,14 @@ var groups = strings.Fields(`
 	batch_norm layer_norm
 	relu leaky_relu elu gelu silu sigmoid tanh softplus softmax log_softmax
 	cross_entropy mse_loss l1_loss huber_loss smooth_l1_loss bce_with_logits
-	sgd adam adamw rmsprop
+	sgd adam adamw rmsprop schedule plateau clip groups
 	init train_cnn cnn`)
 
 // isResult tells what PyTorch computed; all other tensors are inputs.
 func isResult(name string) bool {
 	return name == "y" || name == "losses" || strings.HasPrefix(name, "after") ||
 		strings.HasSuffix(name, "_after") || strings.HasPrefix(name, "grad.") ||
-		slices.Contains([]string{"dx", "dweight", "dbias"}, name)
+		slices.Contains([]string{"dx", "dweight", "dbias", "rate"}, name)
 }
 
 func TestFilesDecode(t *testing.T) {

@@ -18,13 +18,14 @@ import loss_cases
 import network_cases
 import norm_cases
 import optimizer_cases
+import training_cases
 from cases import write
 
 
 def main():
     torch.use_deterministic_algorithms(True)
     here = os.path.dirname(os.path.abspath(__file__))
-    for module in [layer_cases, norm_cases, activation_cases, loss_cases, optimizer_cases, network_cases]:
+    for module in [layer_cases, norm_cases, activation_cases, loss_cases, optimizer_cases, training_cases, network_cases]:
         for group, build in module.GROUPS.items():
             found = build()
             path = os.path.join(here, group + ".json")
