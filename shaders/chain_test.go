@@ -42,6 +42,8 @@ broadcast.multiply_same a b
 broadcast.backward_add dy da
 broadcast.backward_multiply dy da
 cast.forward x
+clip.value dw
+clip_norm.scale dw
 concat.backward dx
 conv2d_finish.rectified z y
 dropout.forward x
@@ -49,6 +51,7 @@ dropout.backward dy dx
 elu.forward x
 elu.backward x dy dx
 embedding_bag.backward dx
+ema.update w e
 erf.forward x
 erf.backward x dy dx
 exp.forward x
@@ -86,6 +89,7 @@ tanh.backward result dy dx
 
 // wantFirst are the arrays that other entry points write element by element.
 const wantFirst = `
+accumulate.clear dw
 avg_pool2d.forward y
 avg_pool2d.backward dx
 batch.load_floats x
@@ -94,6 +98,7 @@ bias.backward_parts part
 bias.backward db
 broadcast.add y
 broadcast.multiply y
+clip_norm.square part
 conv2d.forward y
 conv2d.backward_x dx
 conv2d.split part

@@ -1,5 +1,6 @@
 // sgd: g = dw + decay w; v = momentum v + g; w = w - rate (g + momentum v) with Nesterov, else w - rate v.
-// w, dw, v are (n), rate, gate are (1). Gated, nothing changes where gate is 0.
+// w, dw, v, member are (n), rate, gate are (1). Gated, nothing changes where gate is 0.
+// member is the number of the group whose rate and decay, of rates, take the place of rate and params.decay; rates is (1, 2) or longer.
 // test: n=67, nesterov=1
 
 struct Params { n: u32, momentum: f32, decay: f32, nesterov: u32 }
@@ -9,17 +10,19 @@ struct Params { n: u32, momentum: f32, decay: f32, nesterov: u32 }
 @group(0) @binding(2) var<storage, read> rate: array<f32>;
 @group(0) @binding(3) var<storage, read_write> w: array<f32>;
 @group(0) @binding(4) var<storage, read_write> v: array<f32>;
-@group(0) @binding(5) var<storage, read> gate: array<u32>;
+@group(0) @binding(5) var<storage, read> member: array<f32>;
+@group(0) @binding(6) var<storage, read> rates: array<f32>;
+@group(0) @binding(7) var<storage, read> gate: array<u32>;
 
 const block: u32 = 64u;
 
-fn update(i: u32) {
-    let g = dw[i] + params.decay * w[i];
+fn update(i: u32, lr: f32, decay: f32) {
+    let g = dw[i] + decay * w[i];
     let next = params.momentum * v[i] + g;
     v[i] = next;
     var d = next;
     if params.nesterov != 0u { d = g + params.momentum * next; }
-    w[i] = w[i] - rate[0] * d;
+    w[i] = w[i] - lr * d;
 }
 
 // each: n
@@ -29,7 +32,7 @@ fn update(i: u32) {
 fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * block + id.x;
     if i >= params.n { return; }
-    update(i);
+    update(i, rate[0], params.decay);
 }
 
 // each: n
@@ -39,5 +42,27 @@ fn step(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 fn step_gated(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.y * groups.x * block + id.x;
     if i >= params.n || gate[0] == 0u { return; }
-    update(i);
+    update(i, rate[0], params.decay);
+}
+
+// each: n
+// invocations: n
+// flops: 7*n
+@compute @workgroup_size(block)
+fn step_grouped(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n { return; }
+    let own = 2u * u32(member[i]);
+    update(i, rates[own], rates[own + 1u]);
+}
+
+// each: n
+// invocations: n
+// flops: 7*n
+@compute @workgroup_size(block)
+fn step_grouped_gated(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
+    if i >= params.n || gate[0] == 0u { return; }
+    let own = 2u * u32(member[i]);
+    update(i, rates[own], rates[own + 1u]);
 }

@@ -317,11 +317,7 @@ func optimizers() (ops []conform.Op) {
 			}
 		}})
 	}
-	return append(ops, conform.Op{Name: "schedule/linear", Shapes: []string{"steps=1", "steps=4", "steps=1000"}, Patterns: []string{"uniform"}, Record: func(r *conform.Recorder) {
-		rate := compute.NewParam("rate", 1)
-		r.Own(rate)
-		train.Linear{Final: 0.1}.Rate(r.Tape, r.Param(r.Clock), r.Master(rate), 0.3, r.N("steps")) // at step 3
-	}})
+	return append(ops, updates()...)
 }
 
 // alone are kernels that other ops run with few values.
@@ -332,8 +328,6 @@ func alone() (ops []conform.Op) {
 		"n0=3,n1=1,n2=2,n3=1,n4=2,n5=7,a0=1,a1=0,a2=3,a3=0,a4=6,a5=0,b0=28,b1=28,b2=14,b3=14,b4=7,b5=1",
 	}
 	sizes := map[string][]string{
-		"metrics.judge": {"rows=1,classes=1", "rows=3,classes=2", "rows=67,classes=7"}, "metrics.tally": {"rows=1,classes=1", "rows=67,classes=3"},
-		"metrics.sum":      {"rows=1,classes=1", "rows=67,classes=1"},
 		"ceiling.products": {"m=1,k=0,f=0.5,g=1", "m=67,k=5,f=0.5,g=0.25", "m=64,k=129,f=1,g=0"}, "ceiling.sums": {"m=1,k=0,f=0,g=0", "m=67,k=0,f=0,g=0"},
 		"cast.forward": {"n=1", "n=65"}, "loss_scale.apply": {"n=1,interval=1", "n=65,interval=1"}, "loss_scale.settle": {"n=1,interval=1", "n=1,interval=3"},
 		"watch.look": {"n=1,place=0", "n=65,place=0", "n=257,place=4000000000"},
@@ -341,7 +335,11 @@ func alone() (ops []conform.Op) {
 		"conv2d_finish.rectified": {"n=2,k=5,size=9,biased=1", "n=1,k=3,size=65,biased=0"},
 	}
 	for _, k := range compute.Kernels() {
-		if shapes, ok := sizes[k.Name()]; ok {
+		shapes := sizes[k.Name()]
+		if shapes == nil {
+			shapes = counted[k.Name()]
+		}
+		if shapes != nil {
 			ops = append(ops, conform.KernelOp(k, shapes...))
 		}
 	}

@@ -47,11 +47,12 @@ func (o *Adam) record(t *compute.Tape, s *State, decoupled uint32) {
 		Beta1: float32(b1), Rest1: float32(1 - b1), Beta2: float32(b2), Rest2: float32(1 - b2),
 		Eps: float32(orElse(o.Eps, 1e-8)), Decay: float32(o.Decay), Decoupled: decoupled,
 	}
-	rate, q := t.Master(s.Rate), t.Param(s.Slot("correction", 2))
+	s.begin(t, o.Decay)
+	q := t.Param(s.Slot("correction", 2))
 	s.run(adamCorrect, adamCorrectGated, p, q)
 	s.each(t, func(name string, w, dw *compute.Tensor) {
 		p.N = uint32(w.Len())
-		s.run(adamStep, adamStepGated, p, dw, rate, q, w, t.Param(s.Slot("mean."+name, w.Shape()...)), t.Param(s.Slot("square."+name, w.Shape()...)))
+		s.update(t, adamStep, p, name, dw, q, w, t.Param(s.Slot("mean."+name, w.Shape()...)), t.Param(s.Slot("square."+name, w.Shape()...)))
 	})
 }
 
@@ -72,48 +73,42 @@ func adamCorrectDefine(p adamParams, b [][]float64) {
 	q[1] = q[1]*float64(p.Beta2) + float64(p.Rest2)
 }
 
-var (
-	adamStep      = compute.NewKernel("adam.step", adamStepDefine, adamStepModel)
-	adamStepGated = compute.NewKernel("adam.step_gated", gated(adamStepDefine), gatedModel(adamStepModel))
-)
-
-func adamStepDefine(p adamParams, b [][]float64) {
-	dw, rate, q, w, m, v := b[0], b[1][0], b[2], b[3], b[4], b[5]
+var adamStep = declareUpdates("adam", func(p adamParams) float32 { return p.Decay }, func(p adamParams, of rates, b [][]float64) {
+	dw, q, w, m, v := b[0], b[1], b[2], b[3], b[4]
 	for i := range w {
+		rate, decay := of(i)
 		g := dw[i]
 		if p.Decoupled != 0 {
-			w[i] -= rate * float64(p.Decay) * w[i]
+			w[i] -= rate * decay * w[i]
 		} else {
-			g += float64(p.Decay) * w[i]
+			g += decay * w[i]
 		}
 		m[i] = float64(p.Beta1)*m[i] + float64(p.Rest1)*g
 		v[i] = float64(p.Beta2)*v[i] + float64(p.Rest2)*g*g
 		w[i] -= rate * (m[i] / q[0]) / (math.Sqrt(v[i]/q[1]) + float64(p.Eps))
 	}
-}
-
-var adamStepModel = compute.Func(func(r *compute.Reference32) [][]float64 {
+}, func(p adamParams, of rates, before, after [][]float64) [][]float64 {
 	// g has 2 roundings, m 2 more on each term, v 6 of g^2 and its sum, all
 	// terms positive. The update is a quotient: divisions are off by 2.5 ULP (5u)
 	// each and the root by 2.5 ULP after half the error of its argument: under
 	// 30u of it altogether, beside what m is off by; and rate * m/q may be flushed.
 	// The decay of w has 4.
-	p := r.Params.(adamParams)
-	dw, rate, q, w, m := r.In[0], r.In[1][0], r.In[2], r.In[3], r.In[4]
+	dw, q, w, m, v := before[0], before[1], before[2], before[3], before[4]
 	boundW, boundM, boundV := make([]float64, len(w)), make([]float64, len(w)), make([]float64, len(w))
 	for i := range w {
+		rate, decay := of(i)
 		g := math.Abs(dw[i])
 		if p.Decoupled == 0 {
-			g += math.Abs(float64(p.Decay) * w[i])
+			g += math.Abs(decay * w[i])
 		}
 		boundM[i] = compute.Gamma(5)*(math.Abs(float64(p.Beta1)*m[i])+float64(p.Rest1)*g) + 4*smallest
-		boundV[i] = compute.Gamma(8)*(math.Abs(float64(p.Beta2)*r.In[5][i])+float64(p.Rest2)*g*g) + 4*smallest
-		below := q[0] * (math.Sqrt(r.Want[5][i]/q[1]) + float64(p.Eps))
+		boundV[i] = compute.Gamma(8)*(math.Abs(float64(p.Beta2)*v[i])+float64(p.Rest2)*g*g) + 4*smallest
+		below := q[0] * (math.Sqrt(after[4][i]/q[1]) + float64(p.Eps))
 		// what v is off by moves its root by at most the root of that
-		root := math.Sqrt(boundV[i]/q[1]) / (math.Sqrt(r.Want[5][i]/q[1]) + float64(p.Eps))
-		root = min(root, boundV[i]/max(r.Want[5][i], smallest))
-		off := math.Abs(rate)/below*(boundM[i]+math.Abs(r.Want[4][i])*(30*roundoff+root)) + 2*smallest*q[0]/below
-		boundW[i] = updateBound(w[i], r.Want[3][i], off) + 4*roundoff*math.Abs(rate*float64(p.Decay)*w[i])
+		root := math.Sqrt(boundV[i]/q[1]) / (math.Sqrt(after[4][i]/q[1]) + float64(p.Eps))
+		root = min(root, boundV[i]/max(after[4][i], smallest))
+		off := math.Abs(rate)/below*(boundM[i]+math.Abs(after[3][i])*(30*roundoff+root)) + 2*smallest*q[0]/below
+		boundW[i] = updateBound(w[i], after[2][i], off) + 4*roundoff*math.Abs(rate*decay*w[i])
 	}
-	return [][]float64{nil, nil, nil, boundW, boundM, boundV}
+	return [][]float64{nil, nil, boundW, boundM, boundV}
 })

@@ -26,21 +26,28 @@ import (
 
 // checkpointFormat names the layout of a checkpoint's metadata and tensors: the
 // model's parameters under their own names, the optimizer's state under
-// "optimizer.", the clock and the sums of the epoch under "train.".
+// "optimizer.", the clock and the sums of the epoch under "train.", moving averages of the
+// parameters under "ema." and those of the best epoch under "best.".
 const checkpointFormat = "pumice.checkpoint.1"
 
 // arrays are everything that a run must remember, by name.
 func (r *run) arrays() map[string]*compute.Param {
-	all := map[string]*compute.Param{
-		"train.clock": r.clock, "train.counts": r.sums.counts, "train.total": r.sums.total, "train.rate": r.state.Rate,
-	}
+	all := map[string]*compute.Param{"train.clock": r.clock, "train.rate": r.state.Rate}
 	for name, p := range layers.Params(r.Model) {
 		all[name] = p
 	}
 	for name, p := range r.state.extra {
 		all["optimizer."+name] = p
 	}
-	for _, p := range r.scaler.arrays() {
+	if r.added != nil {
+		all["train.updates"] = r.updates
+	}
+	for _, of := range [][]*compute.Param{r.sums.arrays(), r.scaler.arrays(), r.added.arrays(), r.averages.arrays()} {
+		for _, p := range of {
+			all[p.Name] = p
+		}
+	}
+	for _, p := range r.best {
 		all[p.Name] = p
 	}
 	return all
@@ -131,35 +138,84 @@ func (r *run) rate() string {
 	return strconv.FormatFloat(float64(float32(r.Optimizer.LearningRate())), 'g', -1, 32)
 }
 
+// settled are the settings that a run must keep when it is resumed, by name.
+func (r *run) settled() map[string]string {
+	all := map[string]string{
+		"seed": strconv.FormatUint(uint64(r.Seed), 10), "batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps),
+		"data_sha256": r.data, "learning_rate": r.rate(), "schedule": settings(r.Schedule), "optimizer": settings(r.Optimizer),
+		"loss": settings(r.Loss), "groups": r.groups, "top_k": strconv.Itoa(r.sums.top),
+		"loss_scale": r.scaled(), "accumulate": "", "clip": "", "ema": "", "best_weights": "",
+	}
+	if r.added != nil {
+		all["accumulate"] = strconv.Itoa(r.Accumulate)
+	}
+	if r.Clip != (Clip{}) {
+		all["clip"] = settings(r.Clip)
+	}
+	if r.EMA != nil {
+		all["ema"] = settings(*r.EMA)
+	}
+	if r.best != nil {
+		all["best_weights"] = "kept"
+	}
+	return all
+}
+
 // save writes the checkpoint, if the loop has one, whether or not the context is
 // cancelled.
 func (r *run) save(ctx context.Context) error {
 	if r.Checkpoint == "" {
 		return nil
 	}
+	f, err := r.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	return r.write(r.Checkpoint, f)
+}
+
+func (r *run) write(path string, f *safetensors.File) error {
+	if err := safetensors.WriteFile(path, f); err != nil {
+		return fmt.Errorf("train: checkpoint: %w", err)
+	}
+	if path == r.Checkpoint {
+		r.saved = time.Now()
+	}
+	return nil
+}
+
+// snapshot is everything that the run must remember. It is an error where a number is not
+// finite.
+func (r *run) snapshot(ctx context.Context) (*safetensors.File, error) {
 	all := r.arrays()
 	list := make([]*compute.Param, 0, len(all))
 	for _, p := range all {
 		list = append(list, p)
 	}
 	if err := r.dev.Download(context.WithoutCancel(ctx), list...); err != nil {
-		return fmt.Errorf("train: checkpoint %s: %w", r.Checkpoint, err)
+		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
 	if err := r.check(all); err != nil {
-		return err
+		return nil, err
 	}
 	history, err := json.Marshal(r.history)
 	if err != nil {
-		return fmt.Errorf("train: checkpoint %s: %w", r.Checkpoint, err)
+		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
 	f := &safetensors.File{Tensors: map[string]safetensors.Tensor{}, Metadata: map[string]string{
-		"format": checkpointFormat, "step": strconv.Itoa(r.step), "seed": strconv.FormatUint(uint64(r.Seed), 10),
-		"batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps), "optimizer": settings(r.Optimizer), "loss": settings(r.Loss),
-		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history), "data_sha256": r.data, "source": r.Source,
-		"learning_rate": r.rate(), "schedule": settings(r.Schedule),
+		"format": checkpointFormat, "step": strconv.Itoa(r.step),
+		"epoch_seconds": strconv.FormatFloat(r.spent, 'g', -1, 64), "history": string(history), "source": r.Source,
 	}}
-	if r.scaler != nil {
-		f.Metadata["loss_scale"] = r.scaled()
+	for name, v := range r.settled() {
+		if v != "" {
+			f.Metadata[name] = v
+		}
+	}
+	// what LoadModel takes for the weights, where there are such
+	if r.over && r.best != nil && len(r.history) > 0 {
+		f.Metadata["weights"] = "best."
+	} else if r.EMA != nil && r.EMA.Use {
+		f.Metadata["weights"] = "ema."
 	}
 	for k, v := range r.Notes {
 		f.Metadata["note."+k] = v
@@ -172,11 +228,7 @@ func (r *run) save(ctx context.Context) error {
 		}
 	}
 	f.Seal()
-	if err := safetensors.WriteFile(r.Checkpoint, f); err != nil {
-		return fmt.Errorf("train: checkpoint: %w", err)
-	}
-	r.saved = time.Now()
-	return nil
+	return f, nil
 }
 
 // check returns an error where one of the host's arrays holds a number that is not
@@ -205,14 +257,10 @@ func (r *run) restore() error {
 		was := map[bool]compute.DType{true: compute.F16}[got]
 		return fail("it was trained with Storage %v, this run's is %v", was, r.Storage)
 	}
-	for _, c := range []struct{ name, want string }{
-		{"seed", strconv.FormatUint(uint64(r.Seed), 10)}, {"batch", strconv.Itoa(r.Batch)},
-		{"steps_per_epoch", strconv.Itoa(r.steps)}, {"data_sha256", r.data}, {"learning_rate", r.rate()},
-		{"schedule", settings(r.Schedule)}, {"optimizer", settings(r.Optimizer)}, {"loss", settings(r.Loss)},
-		{"loss_scale", r.scaled()},
-	} {
-		if f.Metadata[c.name] != c.want {
-			return fail("%s is %s, this run's is %s", strings.ReplaceAll(c.name, "_", " "), f.Metadata[c.name], c.want)
+	wanted := r.settled()
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if got, want := f.Metadata[name], wanted[name]; got != want {
+			return fail("%s is %s, this run's is %s", strings.ReplaceAll(name, "_", " "), nameOr(got, "not set"), nameOr(want, "not set"))
 		}
 	}
 	for k, v := range r.Notes {
@@ -281,7 +329,7 @@ func setArrays(path string, f *safetensors.File, arrays map[string]*compute.Para
 		}
 	}
 	for name := range f.Tensors {
-		state := strings.HasPrefix(name, "optimizer.") || strings.HasPrefix(name, "train.")
+		state := slices.ContainsFunc([]string{"optimizer.", "train.", "ema.", "best."}, func(p string) bool { return strings.HasPrefix(name, p) })
 		if _, ok := arrays[name]; !ok && (all || !state) {
 			wrong = append(wrong, fmt.Sprintf("%s is not part of this model", name))
 		}
@@ -338,7 +386,9 @@ func Saved(path string) (step int, err error) {
 	return step, nil
 }
 
-// LoadModel sets the parameters of a model from a checkpoint. Every parameter
+// LoadModel sets the parameters of a model from a checkpoint: to the weights, or what
+// stands for them at that point of the run, the averages of EMA.Use, or at its end the
+// best of EarlyStopping.Restore. Every parameter
 // must be there with its shape, and nothing but the trainer's own state may be
 // there besides; otherwise the error names what does not fit and the model is
 // unchanged.
@@ -350,6 +400,11 @@ func LoadModel(path string, model layers.Layer) error {
 	arrays := map[string]*compute.Param{}
 	for name, p := range layers.Params(model) {
 		arrays[name] = p
+	}
+	for name := range arrays {
+		if t, ok := f.Tensors[f.Metadata["weights"]+name]; ok {
+			f.Tensors[name] = t
+		}
 	}
 	return setArrays(path, f, arrays, false)
 }

@@ -119,8 +119,8 @@ func TestLoads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			clock, sums := compute.NewParamU32("clock", 2), newMetrics()
-			defer dev.Forget(append(held.arrays(), clock, sums.counts, sums.total)...)
+			clock, sums := compute.NewParamU32("clock", 2), newSums(0)
+			defer func() { dev.Forget(append(append(held.arrays(), clock), sums.arrays()...)...) }()
 			clock.Ints[0], clock.Ints[1] = 7, 5
 			for _, shuffled := range []bool{false, true} {
 				tape := compute.NewTape(dev)
@@ -128,7 +128,7 @@ func TestLoads(t *testing.T) {
 					tape.Row = 1
 				}
 				x, y := held.record(tape, clock, 2, 11, 5, shuffled)
-				sums.record(tape, tape.Zeros(1), tape.Zeros(11, 3), y)
+				sums.record(tape, tape.Zeros(1), tape.Zeros(11, max(held.spec.Targets, len(held.spec.Classes))), y)
 				found, err := tape.Verify(context.Background(), nil)
 				devicetest.Check(t, found, err)
 				if shuffled {

@@ -18,7 +18,7 @@ type Evaluator struct {
 	dev      *compute.Device
 	set      *resident
 	clock    *compute.Param
-	sums     *metrics
+	sums     *sums
 	programs []*compute.Program // full batches, and the rest where there is one
 	full     int
 }
@@ -31,11 +31,12 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	if len(storage) > 0 {
 		stored = storage[0]
 	}
-	return newEvaluator(dev, model, loss, set, stored)
+	return newEvaluator(dev, model, loss, set, stored, 0)
 }
 
-// newEvaluator is NewEvaluator without the named passes.
-func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, without ...compute.Pass) (*Evaluator, error) {
+// newEvaluator is NewEvaluator with the number of classes that "top" looks at, and
+// without the named passes.
+func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, top int, without ...compute.Pass) (*Evaluator, error) {
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
@@ -46,7 +47,7 @@ func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	if err != nil {
 		return nil, err
 	}
-	e := &Evaluator{dev: dev, set: held, clock: compute.NewParamU32("evaluate.clock", 2), sums: newMetrics()}
+	e := &Evaluator{dev: dev, set: held, clock: compute.NewParamU32("evaluate.clock", 2), sums: newSums(top)}
 	batch := min(evalBatch, set.Len())
 	e.full = set.Len() / batch
 	parts := []struct{ first, batch, steps int }{{0, batch, e.full}}
@@ -80,12 +81,18 @@ func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 // Run returns the mean loss and the accuracy of the model as it is now; the accuracy
 // is 0 where targets are numbers.
 func (e *Evaluator) Run(ctx context.Context) (loss, accuracy float64, err error) {
+	m, err := e.Measure(ctx)
+	return m.Loss, m.Accuracy, err
+}
+
+// Measure returns all that is measured of the model as it is now.
+func (e *Evaluator) Measure(ctx context.Context) (Metrics, error) {
 	clear(e.clock.Ints)
 	if err := e.dev.Upload(e.clock); err != nil {
-		return 0, 0, err
+		return Metrics{}, err
 	}
 	if err := e.sums.reset(e.dev); err != nil {
-		return 0, 0, err
+		return Metrics{}, err
 	}
 	for i, p := range e.programs {
 		times := 1
@@ -94,12 +101,11 @@ func (e *Evaluator) Run(ctx context.Context) (loss, accuracy float64, err error)
 		}
 		for range times {
 			if err := p.Run(ctx); err != nil {
-				return 0, 0, err
+				return Metrics{}, err
 			}
 		}
 	}
-	loss, accuracy, _, err = e.sums.read(ctx, e.dev)
-	return loss, accuracy, err
+	return e.sums.read(ctx, e.dev)
 }
 
 // Close frees what the evaluator holds on the device.
@@ -107,5 +113,5 @@ func (e *Evaluator) Close() {
 	for _, p := range e.programs {
 		p.Close()
 	}
-	e.dev.Forget(append(e.set.arrays(), e.clock, e.sums.counts, e.sums.total)...)
+	e.dev.Forget(append(append(e.set.arrays(), e.clock), e.sums.arrays()...)...)
 }

@@ -42,8 +42,8 @@ const tooHigh = 4
 // exponentially from low to high, the same factor in every step, and returns how the
 // loss follows it (Smith 2017, "Cyclical Learning Rates for Training Neural Networks",
 // section 3.3). It ends early once the running mean of the loss, which forgets a tenth
-// in each step, is more than 4 times its lowest. The loop's Schedule, Epochs and
-// Checkpoint do not matter; its model is afterwards as it was, on the host and on the
+// in each step, is more than 4 times its lowest. The loop's Schedule, Epochs,
+// Accumulate, EMA and Checkpoint do not matter; its model is afterwards as it was, on the host and on the
 // device. Errors are of a range that is none, fewer than 10 steps, a loss that is not
 // finite at low (which wraps ErrDiverged), the context's, or those of Loop.Run.
 func FindRate(ctx context.Context, dev *compute.Device, loop *Loop, set data.Dataset, low, high float64, steps int) (*RateCurve, error) {
@@ -59,7 +59,7 @@ func FindRate(ctx context.Context, dev *compute.Device, loop *Loop, set data.Dat
 	}
 	loss, rate := &watchedLoss{of: loop.Loss}, &heldRate{}
 	l := *loop
-	l.Loss, l.Schedule = loss, rate
+	l.Loss, l.Schedule, l.Accumulate, l.EMA = loss, rate, 1, nil
 	c := &RateCurve{}
 	err = l.Inspect(dev, set, func(step *compute.Program) error {
 		mean, weight, lowest := 0.0, 0.0, math.Inf(1)

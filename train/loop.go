@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -44,6 +43,21 @@ type Loop struct {
 	// a Checkpoint, the steps since then are done again, watched, to say where.
 	Watch bool
 
+	// Accumulate is the number of batches whose gradients make one update, their mean;
+	// default 1. The schedule counts updates, an epoch leaves out the last, incomplete one.
+	Accumulate int
+	Clip       Clip    // of gradients; the zero value does not
+	Groups     []Group // of parameters with rates of their own, or frozen
+	EMA        *EMA    // moving averages of the weights; nil keeps none
+	TopK       int     // of the metric "top3", or of another number of classes; default 3
+
+	// EarlyStopping ends the run before its last epoch; nil does not.
+	EarlyStopping *EarlyStopping
+	// Callbacks run at the beginning and the end of the run, of each epoch and each step.
+	Callbacks []Callback
+	SaveBest  *SaveBest  // a second checkpoint, of the best epoch; nil writes none
+	SaveEvery *SaveEvery // and one for every so many epochs
+
 	// Checkpoint is the file that Run writes before the first step, after every
 	// epoch, every Interval, and when the context is cancelled; "" writes none.
 	Checkpoint string
@@ -55,10 +69,11 @@ type Loop struct {
 	Previous string
 	// Resume goes on from Checkpoint. The final weights are bit-equal to those of
 	// a run that was never interrupted, on the same device with the same variants of
-	// kernels (see compute.Device.Tune). The training set, Seed, Batch, Loss,
-	// Optimizer, Schedule, Storage, LossScale and Notes must be those of the run that
-	// wrote it; with other Epochs, as many as are done or more, the schedule is that
-	// of the new length from here on.
+	// kernels (see compute.Device.Tune); another device goes on as well, with its own
+	// rounding. The training set, Seed, Batch, Accumulate, Loss, Optimizer, Groups, Clip,
+	// Schedule, EMA, TopK, Storage, LossScale and Notes must be those of the run that
+	// wrote it, and so must be whether EarlyStopping restores; with other Epochs, as many
+	// as are done or more, the schedule is that of the new length from here on.
 	Resume bool
 	// Notes are kept in the checkpoint; so is Source, which says where the training
 	// set came from and may change.
@@ -92,7 +107,17 @@ type Epoch struct {
 	Seconds         float64 `json:"seconds"` // of training, without the evaluation
 	ImagesPerSecond float64 `json:"images_per_second"`
 	Skipped         int     `json:"skipped,omitempty"` // steps of the run so far that changed nothing (see LossScale)
+	LearningRate    float64 `json:"learning_rate"`     // of the last update
+	// Metrics are those of the training set by name (see Metrics.Named), of each batch
+	// before its update; TestMetrics those of the validation set, nil without one.
+	Metrics     map[string]float64 `json:"metrics,omitempty"`
+	TestMetrics map[string]float64 `json:"test_metrics,omitempty"`
+	// Confusion is of the validation set, for up to 128 classes.
+	Confusion Confusion `json:"confusion,omitempty"`
 }
+
+// mostTold is the most classes whose confusion a history holds.
+const mostTold = 128
 
 // History is what a run measured, epoch by epoch.
 type History []Epoch
@@ -108,27 +133,36 @@ var ErrDiverged = errors.New("training diverged; a lower learning rate may help"
 // run is a loop in progress.
 type run struct {
 	*Loop
-	dev     *compute.Device
-	state   *State
-	clock   *compute.Param
-	sums    *metrics
-	scaler  *scaler // nil without Storage F16
-	watch   *watch  // nil without Watch
-	program *compute.Program
-	steps   int // of an epoch
-	step    int // of the whole run
-	history History
-	spent   float64 // seconds of the current epoch so far
-	saved   time.Time
-	set     data.Dataset
-	spec    data.Spec
-	data    string // SHA-256 of the set
+	dev      *compute.Device
+	state    *State
+	clock    *compute.Param
+	updates  *compute.Param // the clock of updates, where a step is not one
+	sums     *sums
+	scaler   *scaler          // nil without Storage F16
+	added    *accumulator     // nil where each step is an update
+	averages *averages        // nil without EMA
+	watch    *watch           // nil without Watch
+	best     best             // nil without EarlyStopping.Restore
+	groups   string           // see resolved
+	program  *compute.Program // a step that ends with an update
+	part     *compute.Program // one that does not, or nil
+	tested   *Evaluator       // nil without a validation set
+	steps    int              // of an epoch
+	step     int              // of the whole run
+	history  History
+	spent    float64 // seconds of the current epoch so far
+	saved    time.Time
+	set      data.Dataset
+	spec     data.Spec
+	data     string // SHA-256 of the set
+	fit      *Fit
+	over     bool // no step will follow
 }
 
-// Run trains until the last epoch or until the context is cancelled; then the
-// error wraps ErrInterrupted. After each epoch it evaluates the model on the
-// validation set, unless that is nil. Errors of a set, a checkpoint or a device come
-// before the first step where they can.
+// Run trains until the last epoch, until it is stopped (see EarlyStopping and Fit.Stop) or
+// until the context is cancelled; then the error wraps ErrInterrupted. After each epoch it
+// evaluates the model on the validation set, unless that is nil. Errors of a set, a
+// setting, a checkpoint or a device come before the first step where they can.
 func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, validationSet data.Dataset) (History, error) {
 	history, err := l.run(ctx, dev, trainSet, validationSet)
 	if errors.Is(err, ErrDiverged) {
@@ -162,13 +196,16 @@ func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validatio
 		return nil, err
 	}
 	defer release()
-	var tested *Evaluator
+	if err := r.watches(validationSet != nil); err != nil {
+		return nil, err
+	}
 	if validationSet != nil {
-		if tested, err = NewEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage); err != nil {
+		if r.tested, err = newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.TopK); err != nil {
 			return nil, err
 		}
-		defer tested.Close()
+		defer r.tested.Close()
 	}
+	r.fit = &Fit{Loop: l, Device: dev, Train: trainSet, Validation: validationSet, Steps: r.steps, run: r}
 	if l.Resume {
 		if err := r.restore(); err != nil {
 			return nil, err
@@ -176,17 +213,10 @@ func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validatio
 	} else if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
-	for r.step < r.steps*l.Epochs || len(r.history) < r.step/r.steps {
-		if err := r.epoch(ctx, tested); err != nil {
-			return r.history, err
-		}
-	}
-	if err := dev.Download(context.WithoutCancel(ctx), r.params()...); err != nil {
-		return r.history, err
-	}
-	return r.history, r.check(r.arrays())
+	return r.train(ctx)
 }
 
+// prepare checks what the loop says, and makes what a run has on the host.
 func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 	if l.Batch == 0 {
 		l.Batch = 128
@@ -197,28 +227,36 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 	if l.Interval == 0 {
 		l.Interval = 10 * time.Second
 	}
+	if l.Accumulate == 0 {
+		l.Accumulate = 1
+	}
 	rate := l.Optimizer.LearningRate()
 	switch {
 	case l.Batch < 1 || l.Batch > set.Len():
 		return nil, fmt.Errorf("train: batch of %d examples, want 1 to %d, the size of the set %s", l.Batch, set.Len(), set.Spec().Name)
+	case l.Accumulate < 1 || l.Accumulate > set.Len()/l.Batch:
+		return nil, fmt.Errorf("train: an update of %d batches of %d examples, want 1 to %d of the %d of %s", l.Accumulate, l.Batch, set.Len()/l.Batch, set.Len(), set.Spec().Name)
 	case l.Epochs < 1:
 		return nil, fmt.Errorf("train: %d epochs, want 1 or more", l.Epochs)
 	case math.IsNaN(rate) || math.IsInf(rate, 0) || rate <= 0:
 		return nil, fmt.Errorf("train: learning rate %v, want a positive number", rate)
+	case l.TopK < 0:
+		return nil, fmt.Errorf("train: TopK is %d, want 1 or more", l.TopK)
 	}
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	r := &run{Loop: l, dev: dev, sums: newMetrics(), steps: set.Len() / l.Batch, saved: time.Now(), set: set, spec: set.Spec()}
-	r.clock = compute.NewParamU32("train.clock", 2)
-	r.clock.Ints[1] = l.Seed
+	r := &run{
+		Loop: l, dev: dev, sums: newSums(l.TopK), steps: set.Len() / (l.Batch * l.Accumulate) * l.Accumulate, saved: time.Now(),
+		set: set, spec: set.Spec(),
+	}
+	r.clock, r.updates = compute.NewParamU32("train.clock", 2), compute.NewParamU32("train.updates", 2)
+	r.clock.Ints[1], r.updates.Ints[1] = l.Seed, l.Seed
 	r.state = &State{Rate: compute.NewParam("train.rate", 1)}
 	r.state.Rate.Frozen = true // of which there is no f16 copy
 	r.state.Rate.Data[0] = float32(rate)
-	for name, p := range layers.Params(l.Model) {
-		if !p.Frozen {
-			r.state.Names, r.state.Params = append(r.state.Names, name), append(r.state.Params, p)
-		}
+	if err := r.divide(); err != nil {
+		return nil, err
 	}
 	if l.Storage == compute.F16 {
 		var err error
@@ -226,215 +264,80 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 			return nil, err
 		}
 	}
+	if err := l.sound(r.total()); err != nil {
+		return nil, err
+	}
 	if l.Watch {
 		r.watch = newWatch(l.Model)
 	}
+	r.added, r.averages, r.best = newAccumulator(l.Accumulate, r.state), newAverages(l.EMA, r.state), newBest(l.EarlyStopping, l.Model)
 	return r, dev.Upload(r.params()...)
 }
 
-// Inspect compiles one training step on the set, as Run does, for visit to look at.
-func (l *Loop) Inspect(dev *compute.Device, trainSet data.Dataset, visit func(step *compute.Program) error) error {
-	r, err := l.prepare(dev, trainSet)
-	if err != nil {
-		return err
-	}
-	release, err := r.compile()
-	if err != nil {
-		return err
-	}
-	defer release()
-	return visit(r.program)
-}
+// total is the number of updates of the run.
+func (r *run) total() int { return r.steps * r.Epochs / r.Accumulate }
 
-// Record records one training step on the set, as Run compiles it. It sets the
-// tape's Training, Clock and Storage.
-func (l *Loop) Record(t *compute.Tape, trainSet data.Dataset) error {
-	r, err := l.prepare(t.Device(), trainSet)
-	if err != nil {
-		return err
-	}
-	set, err := newResident(trainSet)
-	if err != nil {
-		return err
-	}
-	return r.record(t, set)
-}
-
-func (r *run) record(t *compute.Tape, set *resident) error {
-	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
-	r.watch.begin(t)
-	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
-	r.watch.forward(r.Model, y)
-	logits := r.Model.Forward(t, x)
-	if err := tells(logits, r.Batch, r.spec); err != nil {
-		return err
-	}
-	r.watch.loss()
-	loss := r.Loss.Loss(t, logits, y)
-	r.sums.record(t, loss, logits, y)
-	r.watch.backward(r.state, r.scaler)
-	if r.scaler != nil {
-		r.scaler.backward(t, loss)
-	} else {
-		t.Backward(loss)
-	}
-	if r.Schedule != nil {
-		r.Schedule.Rate(t, t.Param(r.clock), t.Master(r.state.Rate), r.Optimizer.LearningRate(), r.steps*r.Epochs)
-	}
-	r.watch.update()
-	if r.scaler != nil {
-		if err := r.scaler.update(t, r.Optimizer, r.state); err != nil {
-			return err
+// divide takes the parameters that are trained, and their groups.
+func (r *run) divide() error {
+	var names []string
+	for name, p := range layers.Params(r.Model) {
+		if p.Frozen {
+			continue
 		}
-	} else {
-		r.Optimizer.Update(t, r.state)
+		names = append(names, name)
+		if g := groupOf(r.Groups, name); g >= 0 && r.Groups[g].Frozen {
+			continue
+		}
+		r.state.Names, r.state.Params = append(r.state.Names, name), append(r.state.Params, p)
 	}
-	clockTick.Run(clockParams{1}, t.Param(r.clock))
-	r.watch.end()
+	if err := checkGroups(r.Groups, names); err != nil {
+		return err
+	}
+	if len(names) > 0 && len(r.state.Names) == 0 {
+		return fmt.Errorf("train: all parameters are frozen, want one to train")
+	}
+	r.groups, r.state.groups = resolved(r.Groups, names), newGroupRates(r.Groups, r.state)
 	return nil
 }
 
-// compile compiles the step, without the named passes. The caller calls release, which frees what the run
-// holds on the device but for the model.
-func (r *run) compile(without ...compute.Pass) (release func(), err error) {
-	set, err := newResident(r.set)
-	if err != nil {
-		return nil, err
+// sound returns an error where a setting is out of range for so many updates.
+func (l *Loop) sound(updates int) error {
+	if s, ok := l.Schedule.(interface{ Check(steps int) error }); ok {
+		if err := s.Check(updates); err != nil {
+			return err
+		}
 	}
-	t := compute.NewTape(r.dev)
-	if err := r.record(t, set); err != nil {
-		return nil, err
+	if l.EMA != nil {
+		if err := l.EMA.check(); err != nil {
+			return err
+		}
 	}
-	forget := func() {
-		r.dev.Forget(append(set.arrays(), r.clock, r.sums.counts, r.sums.total, r.state.Rate)...)
-		r.dev.Forget(append(r.state.Slots(), r.scaler.arrays()...)...)
-		r.dev.Forget(r.watch.arrays()...)
-	}
-	if r.program, err = t.Compile(without...); err != nil {
-		forget()
-		return nil, err
-	}
-	return func() { r.program.Close(); forget() }, nil
+	return l.Clip.check()
 }
 
-// tells wants a row for each example: of at least as many logits as the set has
-// classes, or of a number for each of a target.
-func tells(y *compute.Tensor, batch int, set data.Spec) error {
-	s := y.Shape()
-	if set.Targets > 0 {
-		if !slices.Equal(s, []int{batch, set.Targets}) {
-			return fmt.Errorf("train: the model makes %v of %d examples, want (%d, %d), the targets of %s", s, batch, batch, set.Targets, set.Name)
+// watches returns an error where something watches what the run does not measure, or saves
+// where it cannot.
+func (r *run) watches(evaluated bool) error {
+	names := r.sums.names()
+	if s, ok := r.Schedule.(interface{ monitor() monitor }); ok {
+		if err := s.monitor().measured(names, evaluated); err != nil {
+			return err
 		}
-		return nil
 	}
-	if len(s) != 2 || s[0] != batch || s[1] < len(set.Classes) {
-		return fmt.Errorf("train: the model makes %v of %d examples, want (%d, classes) with %d classes or more, those of %s", s, batch, batch, len(set.Classes), set.Name)
+	if r.EarlyStopping != nil {
+		if err := r.EarlyStopping.check(names, evaluated); err != nil {
+			return err
+		}
+	}
+	if r.SaveBest != nil {
+		if err := r.SaveBest.check(names, evaluated); err != nil {
+			return err
+		}
+	}
+	if r.SaveEvery != nil {
+		return r.SaveEvery.check()
 	}
 	return nil
-}
-
-// epoch trains from the current step to the end of its epoch, and evaluates the model
-// where tested is not nil.
-func (r *run) epoch(ctx context.Context, tested *Evaluator) error {
-	if r.step%r.steps == 0 && r.step/r.steps == len(r.history) {
-		if err := r.sums.reset(r.dev); err != nil {
-			return err
-		}
-		r.spent = 0
-	}
-	number := len(r.history) + 1
-	start, told := time.Now(), time.Now()
-	clock := func() {
-		r.spent += time.Since(start).Seconds()
-		start = time.Now()
-	}
-	for r.step < number*r.steps {
-		if ctx.Err() != nil {
-			clock()
-			return r.interrupt(ctx)
-		}
-		if err := r.program.Run(context.WithoutCancel(ctx)); err != nil {
-			return fmt.Errorf("train: step %d: %w", r.step, err)
-		}
-		r.step++
-		if err := r.watch.read(ctx, r.dev, r.step); err != nil {
-			return err
-		}
-		if r.step == r.until {
-			return errNothingFound
-		}
-		if r.Progress != nil && time.Since(told) > 200*time.Millisecond {
-			if err := r.tell(ctx, number); err != nil {
-				return err
-			}
-			told = time.Now()
-		}
-		if r.Checkpoint != "" && time.Since(r.saved) > r.Interval && r.step < number*r.steps {
-			clock()
-			if err := r.save(ctx); err != nil {
-				return err
-			}
-			start = time.Now()
-		}
-	}
-	loss, accuracy, rows, err := r.sums.read(context.WithoutCancel(ctx), r.dev)
-	if err != nil {
-		return err
-	}
-	clock()
-	e := Epoch{Epoch: number, Loss: loss, TrainAccuracy: accuracy, Seconds: max(r.spent, 1e-9)}
-	e.ImagesPerSecond = float64(rows) / e.Seconds
-	if r.scaler != nil {
-		if err := r.dev.Download(context.WithoutCancel(ctx), r.scaler.counts); err != nil {
-			return err
-		}
-		e.Skipped = int(r.scaler.counts.Ints[1])
-	}
-	if tested != nil {
-		if e.TestLoss, e.TestAccuracy, err = tested.Run(ctx); err != nil {
-			if ctx.Err() != nil {
-				return r.interrupt(ctx)
-			}
-			return err
-		}
-	}
-	if !finite(e.Loss) {
-		return &NotFinite{Step: r.step, What: fmt.Sprintf("mean loss of epoch %d", number)}
-	}
-	if !finite(e.TestLoss) {
-		return &NotFinite{Step: r.step, What: "loss of the test set"}
-	}
-	r.history = append(r.history, e)
-	r.spent = 0
-	if err := r.save(ctx); err != nil {
-		return err
-	}
-	if r.Finished != nil {
-		r.Finished(e, r.Epochs)
-	}
-	return nil
-}
-
-func (r *run) tell(ctx context.Context, number int) error {
-	loss, accuracy, rows, err := r.sums.read(context.WithoutCancel(ctx), r.dev)
-	if err != nil {
-		return err
-	}
-	if !finite(loss) {
-		return &NotFinite{Step: r.step, What: fmt.Sprintf("mean loss of epoch %d", number)}
-	}
-	r.Progress(Progress{
-		Epoch: number, Epochs: r.Epochs, Step: r.step - (number-1)*r.steps, Steps: r.steps,
-		Images: rows, Loss: loss, Accuracy: accuracy,
-	})
-	return nil
-}
-
-func (r *run) interrupt(ctx context.Context) error {
-	if err := r.save(ctx); err != nil {
-		return fmt.Errorf("stopped after %d of %d steps, which could not be saved: %w", r.step, r.steps*r.Epochs, err)
-	}
-	return fmt.Errorf("%w after %d of %d steps: %w", ErrInterrupted, r.step, r.steps*r.Epochs, context.Cause(ctx))
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
@@ -443,14 +346,6 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 func (r *run) params() (all []*compute.Param) {
 	for _, p := range layers.Params(r.Model) {
 		all = append(all, p)
-	}
-	return all
-}
-
-// Slots are the arrays of the optimizer's own, in the order of their making.
-func (s *State) Slots() (all []*compute.Param) {
-	for _, name := range s.order {
-		all = append(all, s.extra[name])
 	}
 	return all
 }

@@ -64,9 +64,16 @@ func (s *scaler) backward(t *compute.Tape, loss *compute.Tensor) {
 	t.BackwardFromGrads()
 }
 
-// update records the division of the gradients, and an update that takes place where
-// all of them are finite. It returns an error where the optimizer does not look.
-func (s *scaler) update(t *compute.Tape, o Optimizer, state *State) error {
+// start is the scale, or nil without one.
+func (s *scaler) start() *compute.Param {
+	if s == nil {
+		return nil
+	}
+	return s.scale
+}
+
+// unscale records the division of the gradients, and whether all of them are finite.
+func (s *scaler) unscale(t *compute.Tape, state *State) {
 	p := lossScaleParams{Interval: uint32(s.interval)}
 	counts, inverse := t.Param(s.counts), t.Param(s.inverse)
 	state.each(t, func(_ string, _, dw *compute.Tensor) {
@@ -75,10 +82,19 @@ func (s *scaler) update(t *compute.Tape, o Optimizer, state *State) error {
 	})
 	state.Gate = t.NewU32(1)
 	lossScaleSettle.Run(p, t.Param(s.scale), inverse, counts, state.Gate)
+}
+
+// update records an update that takes place where all gradients are finite. It returns an
+// error where the optimizer does not look.
+func (s *scaler) update(t *compute.Tape, o Optimizer, state *State) error {
 	first := len(t.Dispatches())
 	o.Update(t, state)
 	for _, d := range t.Dispatches()[first:] {
-		if !slices.Contains(d.Tensors, state.Gate) {
+		changes := false
+		for i, b := range d.Kernel.Bindings() {
+			changes = changes || b.Access == "read_write" && d.Tensors[i].Param() != nil
+		}
+		if changes && !slices.Contains(d.Tensors, state.Gate) {
 			return fmt.Errorf("train: optimizer %T, kernel %s: an update that does not look at State.Gate cannot skip steps, which storage as f16 needs", o, d.Kernel.Name())
 		}
 	}

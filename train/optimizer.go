@@ -28,8 +28,9 @@ type State struct {
 	// of Update must leave everything as it is.
 	Gate *compute.Tensor
 
-	extra map[string]*compute.Param
-	order []string
+	groups *groupRates // nil without groups
+	extra  map[string]*compute.Param
+	order  []string
 }
 
 // Slot returns the array of the optimizer's own with a name, made of zeros at
@@ -46,6 +47,36 @@ func (s *State) Slot(name string, shape ...int) *compute.Param {
 	s.extra[name] = p
 	s.order = append(s.order, name)
 	return p
+}
+
+// Slots are the arrays of the optimizer's own, in the order of their making.
+func (s *State) Slots() (all []*compute.Param) {
+	for _, name := range s.order {
+		all = append(all, s.extra[name])
+	}
+	return all
+}
+
+// updateKernels are those that update a parameter: plain, where there is a gate, where
+// there are groups, and where there are both.
+type updateKernels struct{ plain, gated, grouped, groupedGated *compute.Kernel }
+
+// begin records what an update with the optimizer's weight decay needs before it.
+func (s *State) begin(t *compute.Tape, decay float64) {
+	if s.groups != nil {
+		s.groups.record(t, s.Rate, decay)
+	}
+}
+
+// update records the update of a parameter: of its gradient, and of the tensors that
+// follow the rate in the kernels.
+func (s *State) update(t *compute.Tape, k updateKernels, params any, name string, dw *compute.Tensor, rest ...*compute.Tensor) {
+	if s.groups == nil {
+		s.run(k.plain, k.gated, params, append([]*compute.Tensor{dw, t.Master(s.Rate)}, rest...)...)
+		return
+	}
+	all := append([]*compute.Tensor{dw}, rest...)
+	s.run(k.grouped, k.groupedGated, params, append(all, t.Master(s.groups.of[name]), s.groups.rates)...)
 }
 
 // run records a run of a kernel, or, where there is a gate, of the one that has it as
@@ -92,6 +123,37 @@ const (
 	roundoff = 0x1p-24
 	smallest = 0x1p-126
 )
+
+// declareUpdates declares the kernels of an optimizer's shader, whose definition takes the
+// rates and the tensors that are not theirs, and so does its bound: of those before the
+// run, then of those after it. The rate is the second tensor.
+func declareUpdates[P any](shader string, decay func(p P) float32, define func(p P, of rates, b [][]float64), bound func(p P, of rates, before, after [][]float64) [][]float64) updateKernels {
+	plain := func(p P, b [][]float64) { define(p, sameRates(b[1], decay(p)), without(b)) }
+	grouped := func(p P, b [][]float64) {
+		last := len(b) - 2
+		define(p, ratesOf(b[last], b[last+1]), b[:last])
+	}
+	plainModel := compute.Func(func(r *compute.Reference32) [][]float64 {
+		p := r.Params.(P)
+		bounds := bound(p, sameRates(r.In[1], decay(p)), without(r.In), without(r.Want))
+		return append([][]float64{nil, nil}, bounds[1:]...)
+	})
+	groupedModel := compute.Func(func(r *compute.Reference32) [][]float64 {
+		n := len(r.In) - 2
+		if len(r.In) > 0 && r.Kernel.Bindings()[len(r.In)-1].Name == "gate" {
+			n--
+		}
+		bounds := bound(r.Params.(P), ratesOf(r.In[n], r.In[n+1]), r.In[:n], r.Want[:n])
+		return append(bounds, nil, nil)
+	})
+	return updateKernels{
+		compute.NewKernel(shader+".step", plain, plainModel), compute.NewKernel(shader+".step_gated", gated(plain), gatedModel(plainModel)),
+		compute.NewKernel(shader+".step_grouped", grouped, groupedModel), compute.NewKernel(shader+".step_grouped_gated", gated(grouped), gatedModel(groupedModel)),
+	}
+}
+
+// without is the tensors but for the second.
+func without(b [][]float64) [][]float64 { return append([][]float64{b[0]}, b[2:]...) }
 
 // updateBound is the rounding of w and what the update is off by.
 func updateBound(before, after, off float64) float64 {

@@ -106,7 +106,7 @@ func TestStepKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock, sums := compute.NewParamU32("clock", 2), newMetrics()
+	clock, sums := compute.NewParamU32("clock", 2), newSums(0)
 	clock.Ints[0], clock.Ints[1] = 13, 5
 	for _, shuffled := range []bool{false, true} {
 		tape := compute.NewTape(dev)
@@ -127,5 +127,5 @@ func TestStepKernels(t *testing.T) {
 		found, err := tape.Verify(context.Background(), nil)
 		devicetest.Check(t, found, err)
 	}
-	dev.Forget(append(set.arrays(), clock, sums.counts, sums.total)...)
+	dev.Forget(append(append(set.arrays(), clock), sums.arrays()...)...)
 }

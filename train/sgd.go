@@ -20,13 +20,13 @@ func (o *SGD) LearningRate() float64 { return orElse(o.LR, 0.01) }
 
 // Update records one dispatch per parameter.
 func (o *SGD) Update(t *compute.Tape, s *State) {
-	rate := t.Master(s.Rate)
+	s.begin(t, o.Decay)
 	s.each(t, func(name string, w, dw *compute.Tensor) {
 		p := sgdParams{N: uint32(w.Len()), Momentum: float32(o.Momentum), Decay: float32(o.Decay)}
 		if o.Nesterov {
 			p.Nesterov = 1
 		}
-		s.run(sgdStep, sgdStepGated, p, dw, rate, w, t.Param(s.Slot("velocity."+name, w.Shape()...)))
+		s.update(t, sgdStep, p, name, dw, w, t.Param(s.Slot("velocity."+name, w.Shape()...)))
 	})
 }
 
@@ -36,15 +36,11 @@ type sgdParams struct {
 	Nesterov        uint32
 }
 
-var (
-	sgdStep      = compute.NewKernel("sgd.step", sgdStepDefine, sgdStepModel)
-	sgdStepGated = compute.NewKernel("sgd.step_gated", gated(sgdStepDefine), gatedModel(sgdStepModel))
-)
-
-func sgdStepDefine(p sgdParams, b [][]float64) {
-	dw, rate, w, v := b[0], b[1][0], b[2], b[3]
-	momentum, decay := float64(p.Momentum), float64(p.Decay)
+var sgdStep = declareUpdates("sgd", func(p sgdParams) float32 { return p.Decay }, func(p sgdParams, of rates, b [][]float64) {
+	dw, w, v := b[0], b[1], b[2]
+	momentum := float64(p.Momentum)
 	for i := range w {
+		rate, decay := of(i)
 		g := dw[i] + decay*w[i]
 		v[i] = momentum*v[i] + g
 		d := v[i]
@@ -53,19 +49,17 @@ func sgdStepDefine(p sgdParams, b [][]float64) {
 		}
 		w[i] -= rate * d
 	}
-}
-
-var sgdStepModel = compute.Func(func(r *compute.Reference32) [][]float64 {
+}, func(p sgdParams, of rates, before, _ [][]float64) [][]float64 {
 	// At most 8 roundings lead to any term of v and w: gamma(8) of the sum of
 	// the magnitudes.
-	p := r.Params.(sgdParams)
-	dw, rate, w, v := r.In[0], math.Abs(r.In[1][0]), r.In[2], r.In[3]
+	dw, w, v := before[0], before[1], before[2]
 	boundW, boundV := make([]float64, len(w)), make([]float64, len(w))
 	for i := range w {
-		g := math.Abs(dw[i]) + math.Abs(float64(p.Decay)*w[i])
+		rate, decay := of(i)
+		g := math.Abs(dw[i]) + math.Abs(decay*w[i])
 		m := math.Abs(float64(p.Momentum)*v[i]) + g
 		boundV[i] = compute.Gamma(8)*m + 8*smallest
-		boundW[i] = compute.Gamma(8)*(math.Abs(w[i])+rate*(g+m)) + 8*smallest
+		boundW[i] = compute.Gamma(8)*(math.Abs(w[i])+math.Abs(rate)*(g+m)) + 8*smallest
 	}
-	return [][]float64{nil, nil, boundW, boundV}
+	return [][]float64{nil, boundW, boundV}
 })

@@ -42,11 +42,14 @@ func (l *Loop) Warm(ctx context.Context, dev *compute.Device, trainSet, validati
 	}
 	defer release()
 	programs := []*compute.Program{r.program}
+	if r.part != nil {
+		programs = append(programs, r.part)
+	}
 	if validationSet != nil {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		tested, err := newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, compute.Measure)
+		tested, err := newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.TopK, compute.Measure)
 		if err != nil {
 			return err
 		}

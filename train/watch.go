@@ -102,6 +102,7 @@ func (w *watch) arrays() []*compute.Param {
 func (w *watch) begin(t *compute.Tape) {
 	if w != nil {
 		w.tape, w.phase = t, inputs
+		w.at, w.grads, w.pending = map[*compute.Param]int{}, nil, nil // of another tape of the run, perhaps
 		t.Observe = w.observe
 	}
 }
@@ -287,6 +288,7 @@ func (l *Loop) diagnose(ctx context.Context, dev *compute.Device, trainSet, test
 	again := *l
 	again.Watch, again.Resume, again.until = true, true, seen.Step
 	again.Progress, again.Finished, again.Interval = nil, nil, math.MaxInt64
+	again.Callbacks, again.SaveBest, again.SaveEvery = nil, nil, nil
 	_, err := again.run(ctx, dev, trainSet, testSet)
 	if found := (*NotFinite)(nil); errors.As(err, &found) {
 		return found
