@@ -348,7 +348,16 @@ func TestBadInput(t *testing.T) {
 		"unknown command":      {[]string{"fly"}, "fly"},
 		"no batch":             {[]string{"train", "--batch", "0", "--out", run}, "--batch 0, want 1 or more"},
 		"negative batch":       {[]string{"train", "--batch", "-3", "--out", run}, "--batch -3"},
-		"unknown schedule":     {[]string{"train", "--schedule", "cosine", "--out", run}, `"cosine", want linear or constant`},
+		"unknown schedule":     {[]string{"train", "--schedule", "sine", "--out", run}, `"sine", want one of constant, cosine, exponential, linear, onecycle, plateau, polynomial, step`},
+		"warm-up of none":      {[]string{"train", "--schedule", "onecycle", "--warmup", "5", "--out", run}, "--warmup 5 with --schedule onecycle, which has none"},
+		"smoothing beyond 1":   {[]string{"train", "--label-smoothing", "1.5", "--out", run}, "--label-smoothing 1.5, want 0 to 1"},
+		"no batches an update": {[]string{"train", "--accumulate", "0", "--out", run}, "--accumulate 0"},
+		"unknown weights":      {[]string{"train", "--class-weights", "heavy", "--out", run}, `"heavy", want none or balanced`},
+		"unknown measure":      {[]string{"train", "--patience", "2", "--monitor", "beauty", "--images", "100", "--out", run}, `Monitor is "beauty", want loss, accuracy`},
+		"frozen nothing":       {[]string{"train", "--freeze", "9.", "--images", "100", "--out", run}, "has no parameter, want some of 0.weight"},
+		"validation of all":    {[]string{"train", "--validation", "1", "--out", run}, "--validation 1, want 0"},
+		"validation of none":   {[]string{"train", "--validation", "0.001", "--images", "100", "--out", run}, "leaves a part empty"},
+		"negative clip":        {[]string{"train", "--clip-norm", "-1", "--images", "100", "--out", run}, "Clip: Norm is -1"},
 		"no epochs":            {[]string{"train", "--epochs", "0", "--out", run}, "--epochs 0"},
 		"no rate":              {[]string{"train", "--lr", "0", "--out", run}, "--lr 0, want a positive number"},
 		"rate is no number":    {[]string{"train", "--lr", "NaN", "--out", run}, "--lr NaN"},
@@ -372,7 +381,7 @@ func TestInfoAndInspect(t *testing.T) {
 	}
 	for device, conv := range map[string]string{"auto": "conv2d_subgroup.forward", "reference": "conv2d.forward"} {
 		out := must(t, "inspect", "--device", device, "--batch", "8")
-		for _, want := range []string{"batch.load", conv, "metrics.tally", "rate.linear", "adam.step", "clock.tick", "total of", "memory of the program"} {
+		for _, want := range []string{"batch.load", conv, "metrics.judge", "rate.linear", "adam.step", "clock.tick", "total of", "memory of the program"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("inspect prints %q, without %s", out, want)
 			}

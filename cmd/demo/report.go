@@ -20,6 +20,8 @@ type report struct {
 	json   bool
 	images int // of an epoch
 	bar    *bar
+
+	measures func(train.Epoch) string // what else to tell of an epoch
 }
 
 func isTerminal(out io.Writer) bool {
@@ -55,8 +57,8 @@ func (r *report) epoch(e train.Epoch, of int) {
 	if e.Skipped > 0 {
 		skipped = fmt.Sprintf("  %d steps skipped", e.Skipped)
 	}
-	fmt.Fprintf(r.out, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%  %.1f s  %.0f images/s%s\n",
-		e.Epoch, of, e.Loss, 100*e.TrainAccuracy, 100*e.TestAccuracy, e.Seconds, e.ImagesPerSecond, skipped)
+	fmt.Fprintf(r.out, "epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%  %.1f s  %.0f images/s%s%s\n",
+		e.Epoch, of, e.Loss, 100*e.TrainAccuracy, 100*e.TestAccuracy, e.Seconds, e.ImagesPerSecond, skipped, r.measures(e))
 }
 
 // done prints what a finished run gave.

@@ -32,9 +32,10 @@ type trainOptions struct {
 	epochs, batch int
 	rate          float64
 	optimizer     string
-	schedule      string
 	seed          uint32
 	resume, json  bool
+	recipeFlags
+	runFlags
 }
 
 func trainCommand() *cobra.Command {
@@ -68,6 +69,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	o.outFlag(f)
 	o.dtypeFlag(f, true)
 	o.flags(f)
+	o.runFlags.flags(f)
 	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
 	o.watchOptions.flags(f)
@@ -81,7 +83,7 @@ func (o *trainOptions) flags(f *pflag.FlagSet) {
 	f.IntVar(&o.batch, "batch", 64, "images of a step")
 	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.004 for adam and adamw, else the optimizer's default")
 	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
-	f.StringVar(&o.schedule, "schedule", "linear", "learning rate: linear (to 0 after the last epoch) or constant")
+	o.recipeFlags.flags(f)
 	f.Uint32Var(&o.seed, "seed", 1, "seed of weights and order")
 }
 
@@ -98,19 +100,12 @@ func (o *trainOptions) recipe() (*train.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	schedule, ok := map[string]train.Schedule{"linear": train.Linear{}, "constant": nil}[o.schedule]
-	if !ok {
-		return nil, fmt.Errorf("--schedule %q, want linear or constant", o.schedule)
-	}
 	storage, err := o.storage()
 	if err != nil {
 		return nil, err
 	}
-	l := &train.Loop{
-		Loss: layers.SoftmaxCrossEntropy{}, Optimizer: optimizer, Schedule: schedule,
-		Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage,
-	}
-	return l, o.watchOptions.apply(l)
+	loop := &train.Loop{Optimizer: optimizer, Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage}
+	return loop, o.recipeFlags.apply(loop)
 }
 
 // untrained is the model that the flags describe for a set, with its first weights.
@@ -131,6 +126,9 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err := o.watchOptions.apply(loop); err != nil {
 		return err
 	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	dev, why, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -139,7 +137,10 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if !o.json {
 		fmt.Fprintln(out, "device:", why)
 	}
-	warm := o.warm(ctx, dev, *loop)
+	warm := &warming{cancel: func() {}}
+	if o.validation == 0 { // sizes are known
+		warm = o.warm(ctx, dev, *loop)
+	}
 	defer func() {
 		if warmErr := warm.end(); warmErr != nil {
 			err = errors.Join(err, warmErr)
@@ -157,7 +158,18 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	fitSet, validation, err := o.sets(trainSet, testSet, o.seed)
+	if err != nil {
+		return err
+	}
+	if err := o.runFlags.apply(loop, fitSet, o.monitor, o.out); err != nil {
+		return err
+	}
+	if !o.json {
+		loop.Callbacks = append(loop.Callbacks, o.tell(ctx, out, testSet))
+	}
 	show := o.reporter(out, dev, why, model, trainSet)
+	show.images = fitSet.Len() / o.batch * o.batch
 	loop.Model, loop.Finished = model, show.epoch
 	loop.Checkpoint, loop.Previous, loop.Resume = checkpoint, filepath.Join(o.out, "checkpoint.previous.safetensors"), o.resume
 	loop.Notes, loop.Source = notes(o.model, trainSet), o.source()
@@ -169,7 +181,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 		show.close()
 		return err
 	}
-	history, err := loop.Run(ctx, dev, trainSet, testSet)
+	history, err := loop.Run(ctx, dev, fitSet, validation)
 	show.close()
 	if errors.Is(err, train.ErrInterrupted) {
 		if o.json {
@@ -231,7 +243,7 @@ func jsonLine(out io.Writer, v any) {
 
 // reporter tells the user how a run goes.
 func (o *trainOptions) reporter(out io.Writer, dev *compute.Device, why string, model layers.Layer, set *data.Set) *report {
-	r := &report{out: out, json: o.json, images: set.Len() / o.batch * o.batch}
+	r := &report{out: out, json: o.json, measures: o.measures, images: set.Len() / o.batch * o.batch}
 	info := dev.Info()
 	if o.json {
 		jsonLine(out, map[string]any{
