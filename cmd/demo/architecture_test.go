@@ -41,6 +41,7 @@ func TestImports(t *testing.T) {
 		"train/search":    "shaders compute compute/internal/webgpu safetensors layers train train/data",
 		"infer":           "shaders compute compute/internal/webgpu safetensors layers",
 		"train":           "shaders compute compute/internal/webgpu safetensors layers train/data",
+		"train/report":    "shaders compute compute/internal/webgpu safetensors layers train train/data bench",
 	}
 	const binding = "compute/internal/webgpu"
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", module+"...").Output()

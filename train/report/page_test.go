@@ -1,0 +1,149 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pumice-ml/pumice/bench"
+	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train"
+)
+
+// full is a report with all parts, of made-up numbers.
+func full() Report {
+	values := []float32{-1, 0, 0.5, 2}
+	spread := Spread{"0.weight", []int{2, 2}, NewHistogram(values, 10)}
+	p := photograph([]float32{0, 0.5, 0.25, 1}, 1, 2, 2)
+	maps := tiled(cut([]float32{-1, 2, 3, 4, 5, 6, 7, 8}, 2, 2), Sequential)
+	return Report{
+		Title: "a <run>", History: epochs(3),
+		Config: Config{
+			Start: time.Unix(1700000000, 0), Flags: map[string]string{"lr": "0.1"}, Device: Device{Name: "a device"},
+			Data: Data{Name: "pets", Train: 100, Test: 50, Shape: []int{1, 2, 2}, Classes: []string{"cat & dog", "<hen>"}}, Model: Model{Name: "mlp", Parameters: 1234},
+		},
+		Findings: &Findings{
+			Classes: []string{"cat & dog", "<hen>"},
+			Judgement: &Judgement{
+				Examples: 50, Wrong: 3, Loss: 0.25, Confusion: [][]int{{24, 1}, {2, 23}},
+				Mistakes: []Mistake{{Index: 7, Truth: 1, Told: 0, Probability: 0.75, TruthProbability: 0.25, Loss: 1.386, Picture: p}},
+			},
+			Chosen:  &Chosen{Index: 7, Set: "pets", Truth: "<hen>", Picture: p, Steps: []Activation{{"0 Conv2D(1, 2, 1)", []int{2, 2, 2}, maps}}, Probabilities: []float64{0.75, 0.25}},
+			Filters: &Filters{"0 Conv2D(1, 2, 1)", "the kernel of an output channel", []int{2, 1, 2, 2}, tiled(cut([]float32{-1, 2, 3, 4, 5, 6, 7, 8}, 2, 2), Diverging)},
+			Weights: []Spread{spread}, Gradients: []Spread{spread}, GradientExamples: 8,
+			Kernels: []bench.KernelTime{{Kernel: "matmul.forward", Dispatches: 3, Milliseconds: 1.5, Share: 0.75}},
+			Summary: []layers.SummaryRow{{Layer: "0 Flatten", Output: []int{1, 4}}, {Layer: "1 Linear(4, 2)", Depth: 1, Output: []int{1, 2}, Parameters: 10}},
+		},
+	}
+}
+
+func written(t *testing.T, r Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := HTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestHTML wants every part on the page, and nothing that is not in it.
+func TestHTML(t *testing.T) {
+	text := written(t, full())
+	for _, want := range []string{
+		"<title>a &lt;run&gt;</title>", "80.00%", "3 of 50 test examples are told wrong", "cat &amp; dog", "number 7", "told <b>cat &amp; dog</b>, 75.00%",
+		"0 Conv2D(1, 2, 1)", "2 maps", "0.weight [2 2]", "matmul.forward", "1.500", "1 Linear(4, 2)", "a device", "--lr", `name="viewport"`, "prefers-color-scheme: dark",
+		"2 of 25 examples of &lt;hen&gt; were taken for cat &amp; dog", "viewBox", "1,234",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	for _, bad := range []string{"ZgotmplZ", "<script", "http://", "https://", "<link", "@import", "<hen>", "NaN", "%!"} {
+		if at := strings.Index(text, bad); at >= 0 {
+			t.Errorf("%q in the page: %q", bad, text[max(0, at-60):min(len(text), at+60)])
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?:src|href|url)[=(]"?([^" )]*)`).FindAllStringSubmatch(text, -1) {
+		if !strings.HasPrefix(m[1], "data:image/png;base64,") {
+			t.Errorf("the page refers to %.80q", m[1])
+		}
+	}
+	if n := strings.Count(text, `src="data:image/png;base64,`); n != 4 {
+		t.Errorf("%d pictures, want 4", n)
+	}
+}
+
+// TestHTMLParts wants a sentence in the place of what is left out.
+func TestHTMLParts(t *testing.T) {
+	r := full()
+	r.Findings = &Findings{Missing: map[string]string{}}
+	for _, part := range []string{PartConfusion, PartMistakes, PartActivations, PartFilters, PartGradients, PartKernels} {
+		r.Findings.Missing[part] = "Nothing of " + part + "."
+	}
+	r.Config.Data.Classes, r.Config.Data.Test = nil, 0
+	text := written(t, r)
+	for part, why := range r.Findings.Missing {
+		if strings.Count(text, why) != 1 {
+			t.Errorf("the sentence about %s is there %d times", part, strings.Count(text, why))
+		}
+	}
+	if strings.Contains(text, "test accuracy") || strings.Contains(text, "ccuracy in %") {
+		t.Error("there is an accuracy without classes")
+	}
+	if text := written(t, Report{Title: "new", Config: Config{Start: time.Unix(0, 0)}}); !strings.Contains(text, "No epoch has ended yet") || strings.Contains(text, "Confusion") {
+		t.Error("a run without epochs has no such page")
+	}
+}
+
+// TestCurvesFit wants points where the axes say.
+func TestCurvesFit(t *testing.T) {
+	d := byEpoch("t", "u", epochs(3), map[string]func(train.Epoch) float64{"training": lossOf, "test": testLossOf})
+	if len(d.Lines) != 2 || d.Lines[0].Name != "test" || d.Lines[0].Series != 1 || d.Lines[1].Series != 0 {
+		t.Fatalf("lines %+v", d.Lines)
+	}
+	for _, l := range d.Lines {
+		for i, p := range l.Points {
+			if want := d.Left + float64(i)*(d.Right-d.Left)/2; p.X != want || p.Y < d.Top || p.Y > d.Bottom {
+				t.Errorf("%s: point %d at %v, %v, want x %v", l.Name, i, p.X, p.Y, want)
+			}
+		}
+		if l.Points[0].Y >= l.Points[2].Y {
+			t.Errorf("%s falls, its line does not: %+v", l.Name, l.Points)
+		}
+	}
+	for _, axis := range [][]mark{d.XTicks, d.YTicks} {
+		if len(axis) < 2 {
+			t.Errorf("ticks %v", axis)
+		}
+	}
+	// One epoch, and numbers that are all the same, are drawn too.
+	one := byEpoch("t", "u", epochs(1), map[string]func(train.Epoch) float64{"training": func(train.Epoch) float64 { return 2 }})
+	if p := one.Lines[0].Points[0]; math.IsNaN(p.X+p.Y) || p.X < one.Left || p.X > one.Right {
+		t.Errorf("one point at %+v", p)
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	h := NewHistogram([]float32{0, 1, 2, 3, 4, 4, float32(math.Inf(-1)), nan}, 4)
+	if fmt.Sprint(h.Counts) != "[1 1 1 3]" || h.Others != 2 || h.Low != 0 || h.High != 4 || math.Abs(h.Mean-14.0/6) > 1e-12 {
+		t.Errorf("%+v", h)
+	}
+	if want := math.Sqrt((46 - 14.0*14/6) / 6); math.Abs(h.Deviation-want) > 1e-12 {
+		t.Errorf("deviation %v, want %v", h.Deviation, want)
+	}
+	for name, values := range map[string][]float32{"none": nil, "alike": {3, 3, 3}, "no number": {nan}} {
+		d := bins(name, "weight", NewHistogram(values, 5))
+		for _, b := range d.Bars {
+			if math.IsNaN(b.X+b.Y+b.Width+b.Height) || b.Height < 0 || b.Width <= 0 {
+				t.Errorf("%s: bar %+v", name, b)
+			}
+		}
+		if name == "alike" && len(d.Bars) != 1 {
+			t.Errorf("%s: %d bars", name, len(d.Bars))
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package report
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"math"
+	"strings"
+
+	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/palette/moreland"
+)
+
+// Picture is an image with what its colours mean: from Low to High, unless both are
+// zero, as those of photographs are. Maps are the parts side by side in it; Left are
+// those that were left out.
+type Picture struct {
+	Image     image.Image
+	Low, High float64
+	Colours   Scale
+	Maps      int
+	Left      int
+}
+
+// Scale is what colours stand for.
+type Scale int
+
+// The scales: Sequential is viridis, from dark to bright; Diverging is blue below
+// zero, white at it, and red above.
+const (
+	Sequential Scale = iota
+	Diverging
+)
+
+// viridis are every sixteenth colour or so of matplotlib's map of that name (van der
+// Walt and Smith 2015), evenly spaced, between which there are straight lines.
+var viridis = []color.NRGBA{
+	{68, 1, 84, 255}, {71, 44, 122, 255}, {59, 81, 139, 255}, {44, 113, 142, 255}, {33, 144, 141, 255},
+	{39, 173, 129, 255}, {92, 200, 99, 255}, {170, 220, 50, 255}, {253, 231, 37, 255},
+}
+
+var blueRed = func() palette.ColorMap {
+	m := moreland.SmoothBlueRed() // Moreland 2009
+	m.SetMin(0)
+	m.SetMax(1)
+	return m
+}()
+
+// at is the colour of a number from 0 to 1.
+func (s Scale) at(v float64) color.Color {
+	v = min(max(v, 0), 1)
+	if s == Diverging {
+		c, err := blueRed.At(v)
+		if err != nil {
+			panic(err) // v is in range
+		}
+		return c
+	}
+	at := v * float64(len(viridis)-1)
+	i := min(int(at), len(viridis)-2)
+	mix := func(a, b uint8) uint8 {
+		return uint8(math.Round(float64(a) + (at-float64(i))*(float64(b)-float64(a))))
+	}
+	a, b := viridis[i], viridis[i+1]
+	return color.NRGBA{mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), 255}
+}
+
+// CSS is the scale as a gradient of a page, from left to right.
+func (s Scale) CSS() template.CSS {
+	stops := make([]string, 9)
+	for i := range stops {
+		c := color.NRGBAModel.Convert(s.at(float64(i) / 8)).(color.NRGBA)
+		stops[i] = fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B)
+	}
+	return template.CSS("background:linear-gradient(to right," + strings.Join(stops, ",") + ")")
+}
+
+// plane is one map of numbers, (height, width).
+type plane struct {
+	values        []float32
+	height, width int
+}
+
+// maxMaps is how many maps a picture shows.
+const maxMaps = 64
+
+// tiled draws maps side by side with a line of nothing between them, in the colours
+// of one scale: sequential ones from the least number to the largest, diverging ones
+// from minus the largest magnitude to plus that. It panics unless there is a map, and
+// all have one size.
+func tiled(maps []plane, s Scale) *Picture {
+	p := &Picture{Colours: s, Left: max(0, len(maps)-maxMaps)}
+	maps = maps[:min(len(maps), maxMaps)]
+	p.Maps = len(maps)
+	p.Low, p.High = math.Inf(1), math.Inf(-1)
+	for _, m := range maps {
+		for _, v := range m.values {
+			if x := float64(v); !math.IsNaN(x) && !math.IsInf(x, 0) {
+				p.Low, p.High = min(p.Low, x), max(p.High, x)
+			}
+		}
+	}
+	if p.Low > p.High { // no number is finite
+		p.Low, p.High = 0, 0
+	}
+	if s == Diverging {
+		p.High = max(math.Abs(p.Low), math.Abs(p.High))
+		p.Low = -p.High
+	}
+	columns := columnsOf(len(maps), maps[0].height, maps[0].width)
+	rows := (len(maps) + columns - 1) / columns
+	h, w := maps[0].height+1, maps[0].width+1
+	img := image.NewNRGBA(image.Rect(0, 0, columns*w-1, rows*h-1))
+	for i, m := range maps {
+		x0, y0 := i%columns*w, i/columns*h
+		for j, v := range m.values {
+			part := 0.5
+			if p.High > p.Low {
+				part = (float64(v) - p.Low) / (p.High - p.Low)
+			}
+			c := color.Color(color.NRGBA{128, 128, 128, 255}) // no number
+			if !math.IsNaN(part) {
+				c = s.at(part)
+			}
+			img.Set(x0+j%m.width, y0+j/m.width, c)
+		}
+	}
+	p.Image = img
+	return p
+}
+
+// columnsOf is how many maps stand in a row, so that a picture is about twice as wide
+// as it is high.
+func columnsOf(n, height, width int) int {
+	c := int(math.Ceil(math.Sqrt(2 * float64(n) * float64(height+1) / float64(width+1))))
+	return min(max(c, 1), n)
+}
+
+// photograph draws an example of 1 or 3 channels, (channels, height, width) of
+// numbers from 0 to 1; of other numbers of channels the first is drawn.
+func photograph(x []float32, channels, height, width int) *Picture {
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	size := height * width
+	at := func(c, i int) uint8 { return uint8(math.Round(255 * min(max(float64(x[c*size+i]), 0), 1))) }
+	for i := range size {
+		c := color.NRGBA{at(0, i), at(0, i), at(0, i), 255}
+		if channels == 3 {
+			c.G, c.B = at(1, i), at(2, i)
+		}
+		img.SetNRGBA(i%width, i/width, c)
+	}
+	return &Picture{Image: img, Maps: 1}
+}
+
+// Scaled is the picture in at least size pixels of width, each of its pixels a square.
+func (p *Picture) Scaled(size int) image.Image {
+	b := p.Image.Bounds()
+	by := max(1, (size+b.Dx()-1)/b.Dx())
+	img := image.NewNRGBA(image.Rect(0, 0, b.Dx()*by, b.Dy()*by))
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			square := image.Rect(x*by, y*by, (x+1)*by, (y+1)*by)
+			draw.Draw(img, square, image.NewUniform(p.Image.At(b.Min.X+x, b.Min.Y+y)), image.Point{}, draw.Src)
+		}
+	}
+	return img
+}
+
+// URI is the picture as PNG within a page.
+func (p *Picture) URI() (template.URL, error) {
+	var b bytes.Buffer
+	if err := png.Encode(&b, p.Image); err != nil {
+		return "", fmt.Errorf("report: picture: %w", err)
+	}
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), nil
+}
+
+// Width and Height are those in a page: whole multiples of the picture's own, about
+// as wide as a column of text at most.
+func (p *Picture) Width() int { return p.Image.Bounds().Dx() * p.zoom() }
+
+// Height is that of Width.
+func (p *Picture) Height() int { return p.Image.Bounds().Dy() * p.zoom() }
+
+func (p *Picture) zoom() int { return min(max(1, 760/p.Image.Bounds().Dx()), 24) }
