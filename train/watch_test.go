@@ -150,7 +150,7 @@ func TestWatchInput(t *testing.T) {
 				t.Fatal(err)
 			}
 			tape := compute.NewTape(dev)
-			if err := r.record(tape, held); err != nil {
+			if err := r.record(tape, held, true); err != nil {
 				t.Fatal(err)
 			}
 			p, err := tape.Compile()
