@@ -238,3 +238,25 @@ func TestWatchChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestWatchEverything watches runs with all there is between gradients and weights: one that
+// is sound, and one whose averages cannot hold what the weights become.
+func TestWatchEverything(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		l := everything()
+		l.Watch, l.Epochs = true, 1
+		l.EarlyStopping = nil
+		defer forget(dev, l.Model)
+		if _, err := l.Run(context.Background(), dev, stripes(150, 3), nil); err != nil {
+			t.Fatal(err)
+		}
+		bad := everything()
+		bad.Watch, bad.EarlyStopping, bad.Schedule, bad.Clip, bad.Optimizer = true, nil, nil, Clip{}, &SGD{LR: 1e38}
+		defer forget(dev, bad.Model)
+		_, err := bad.Run(context.Background(), dev, stripes(150, 3), nil)
+		var found *NotFinite
+		if !errors.As(err, &found) || found.Step < 3 || found.Step > 9 {
+			t.Errorf("got %v, want a NotFinite soon after the first update, at step 3", err)
+		}
+	})
+}
