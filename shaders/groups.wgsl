@@ -12,8 +12,8 @@ const block: u32 = 64u;
 
 // invocations: count
 @compute @workgroup_size(block)
-fn rates_of(@builtin(global_invocation_id) id: vec3<u32>) {
-    let i = id.x;
+fn rates_of(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
     if i >= params.count { return; }
     rates[2u * i] = rate[0] * table[2u * i];
     rates[2u * i + 1u] = table[2u * i + 1u];
