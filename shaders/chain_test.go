@@ -50,8 +50,8 @@ dropout.forward x
 dropout.backward dy dx
 elu.forward x
 elu.backward x dy dx
-embedding_bag.backward dx
 ema.update w e
+embedding_bag.backward dx
 erf.forward x
 erf.backward x dy dx
 exp.forward x
@@ -114,6 +114,7 @@ conv2d_workgroup.forward y
 conv2d_workgroup.backward_x dx
 embedding.forward y
 embedding.backward dweight
+embedding_bag.tally count
 embedding_bag.forward y
 fill.forward y
 global_avg_pool.forward y

@@ -41,7 +41,7 @@ func (c *choices) dataFlags(f *pflag.FlagSet, more string) {
 }
 
 func (c *choices) outFlag(f *pflag.FlagSet) {
-	f.StringVar(&c.out, "out", "pumice-run", "folder for the checkpoint, history and report")
+	f.StringVar(&c.out, "out", "pumice-run", "folder for the checkpoint, history and curve")
 }
 
 // makeFolder makes the output folder, and shows that files can be written there.

@@ -29,7 +29,6 @@ const checkpointName = "checkpoint.safetensors"
 type trainOptions struct {
 	choices
 	watchOptions
-	reportOptions
 	epochs, batch int
 	rate          float64
 	optimizer     string
@@ -43,14 +42,12 @@ func trainCommand() *cobra.Command {
 	var o trainOptions
 	cmd := &cobra.Command{
 		Use:   "train",
-		Short: "Train a model and write checkpoint, history and report",
+		Short: "Train a model and write checkpoint, history and curve",
 		Long: `Train a model. The output folder gets checkpoint.safetensors (weights, optimizer
-state, step and seed), weights.safetensors (weights alone), config.json, the history
-as history.csv, history.jsonl and curve.png, an event file for TensorBoard, and
-report.html, which shows the curves, the mistakes and the inside of the model. Those
-of an earlier run move to the folder previous, but for its checkpoint, which is kept
-as checkpoint.previous.safetensors. Ctrl-C saves; --resume goes on to the same
-weights, bit for bit, as a run that was never stopped.`,
+state, step and seed), weights.safetensors (weights alone), history.csv and
+curve.png. Ctrl-C saves; --resume goes on to the same weights, bit for bit, as a
+run that was never stopped. A run without --resume into a folder that holds a
+checkpoint keeps it as checkpoint.previous.safetensors.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// 0 is the default, but nobody types it for that.
@@ -63,7 +60,6 @@ weights, bit for bit, as a run that was never stopped.`,
 			if o.supervise {
 				return o.supervised(cmd)
 			}
-			o.reportOptions.tell(cmd.Flags())
 			return o.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
@@ -74,7 +70,6 @@ weights, bit for bit, as a run that was never stopped.`,
 	o.dtypeFlag(f, true)
 	o.flags(f)
 	o.runFlags.flags(f)
-	o.reportOptions.flags(f)
 	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
 	o.watchOptions.flags(f)
@@ -131,7 +126,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err := o.watchOptions.apply(loop); err != nil {
 		return err
 	}
-	if err := o.runFlags.check(); err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
 	dev, why, err := o.open(ctx)
@@ -163,9 +158,6 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.reportOptions.check(testSet); err != nil {
-		return err
-	}
 	fitSet, validation, err := o.sets(trainSet, testSet, o.seed)
 	if err != nil {
 		return err
@@ -173,20 +165,17 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err := o.runFlags.apply(loop, fitSet, o.monitor, o.out); err != nil {
 		return err
 	}
-	show := o.printer(out, dev, why, model, trainSet)
-	defer show.close()
 	if !o.json {
-		below := train.Callback{AfterFit: func(*train.Fit) error { show.close(); return nil }} // what follows stands where the dashboard was
-		loop.Callbacks = append(loop.Callbacks, below, o.runFlags.tell(ctx, out, testSet))
+		loop.Callbacks = append(loop.Callbacks, o.tell(ctx, out, testSet))
 	}
+	show := o.reporter(out, dev, why, model, trainSet)
+	show.images = fitSet.Len() / o.batch * o.batch
 	loop.Model, loop.Finished = model, show.epoch
 	loop.Checkpoint, loop.Previous, loop.Resume = checkpoint, filepath.Join(o.out, "checkpoint.previous.safetensors"), o.resume
 	loop.Notes, loop.Source = notes(o.model, trainSet), o.source()
-	if !o.json && !o.plain && dashboards(out) {
-		loop.Progress = show.progress // nothing is read back for a dashboard that nobody sees
+	if !o.json && isTerminal(out) {
+		loop.Progress = show.progress // nothing is read back for a bar that nobody sees
 	}
-	recorder := o.recorder(loop, dev, fitSet, testSet)
-	defer recorder.Close()
 	start := time.Now()
 	if err := warm.wait(trainSet, testSet); err != nil && !errors.Is(err, context.Canceled) {
 		show.close()
@@ -208,15 +197,17 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 		}
 		return err
 	}
+	if err := writeHistory(filepath.Join(o.out, "history.csv"), history); err != nil {
+		return err
+	}
 	if err := layers.SaveFile(filepath.Join(o.out, "weights.safetensors"), model); err != nil {
 		return err
 	}
-	page, err := o.page(ctx, recorder, loop, dev, trainSet, testSet)
-	if err != nil {
+	if err := writeCurve(filepath.Join(o.out, "curve.png"), history); err != nil {
 		return err
 	}
-	show.done(history, time.Since(start), checkpoint, page, weightsSum(model))
-	return recorder.Close()
+	show.done(history, time.Since(start), checkpoint, weightsSum(model))
+	return nil
 }
 
 // folder makes the output folder and returns the checkpoint's path.
@@ -250,10 +241,10 @@ func jsonLine(out io.Writer, v any) {
 	}
 }
 
-// printer tells the user how a run goes.
-func (o *trainOptions) printer(out io.Writer, dev *compute.Device, why string, model layers.Layer, set *data.Set) *printer {
+// reporter tells the user how a run goes.
+func (o *trainOptions) reporter(out io.Writer, dev *compute.Device, why string, model layers.Layer, set *data.Set) *report {
+	r := &report{out: out, json: o.json, measures: o.measures, images: set.Len() / o.batch * o.batch}
 	info := dev.Info()
-	r := &printer{out: out, json: o.json, measures: o.measures, memory: held(dev), caption: caption{device: info.Name, run: o.model + " on " + set.Name, classes: true}}
 	if o.json {
 		jsonLine(out, map[string]any{
 			"event": "start", "device": info.Name, "backend": info.Backend, "adapter_type": info.Type, "why": why, "parameters": layers.CountParams(model),
