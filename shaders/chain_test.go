@@ -127,6 +127,7 @@ matvec.forward y
 max_pool2d.backward dx
 max_pool2d_pairs.backward dx
 mean.forward y
+mixup.images y
 mse.forward part
 normalize.forward y
 normalize.backward_weight parts

@@ -144,7 +144,7 @@ func (r *run) settled() map[string]string {
 		"seed": strconv.FormatUint(uint64(r.Seed), 10), "batch": strconv.Itoa(r.Batch), "steps_per_epoch": strconv.Itoa(r.steps),
 		"data_sha256": r.data, "learning_rate": r.rate(), "schedule": settings(r.Schedule), "optimizer": settings(r.Optimizer),
 		"loss": settings(r.Loss), "groups": r.groups, "top_k": strconv.Itoa(r.sums.top),
-		"loss_scale": r.scaled(), "accumulate": "", "clip": "", "ema": "", "best_weights": "",
+		"loss_scale": r.scaled(), "augment": r.Augment.notes(), "accumulate": "", "clip": "", "ema": "", "best_weights": "",
 	}
 	if r.added != nil {
 		all["accumulate"] = strconv.Itoa(r.Accumulate)

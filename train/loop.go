@@ -30,6 +30,7 @@ type Loop struct {
 	Batch     int      // examples of a step; default 128
 	Epochs    int      // default 3
 	Seed      uint32
+	Augment   *Augment // of the images of training batches; nil leaves them as they are
 	// Storage is F16 for mixed precision: activations, their gradients and the copies
 	// of the weights that layers read are stored as f16, once cast in every step, and
 	// the loss is scaled. Weights, their gradients and the optimizer's state stay f32.
@@ -71,7 +72,7 @@ type Loop struct {
 	// a run that was never interrupted, on the same device with the same variants of
 	// kernels (see compute.Device.Tune); another device goes on as well, with its own
 	// rounding. The training set, Seed, Batch, Accumulate, Loss, Optimizer, Groups, Clip,
-	// Schedule, EMA, TopK, Storage, LossScale and Notes must be those of the run that
+	// Schedule, Augment, EMA, TopK, Storage, LossScale and Notes must be those of the run that
 	// wrote it, and so must be whether EarlyStopping restores; with other Epochs, as many
 	// as are done or more, the schedule is that of the new length from here on.
 	Resume bool
@@ -245,6 +246,9 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 	}
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
+	}
+	if err := l.Augment.fits(l.Batch, set.Spec()); err != nil {
+		return nil, err
 	}
 	r := &run{
 		Loop: l, dev: dev, sums: newSums(l.TopK), steps: set.Len() / (l.Batch * l.Accumulate) * l.Accumulate, saved: time.Now(),

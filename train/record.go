@@ -41,13 +41,14 @@ func (r *run) record(t *compute.Tape, set *resident, update bool) error {
 	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
 	r.watch.begin(t)
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
+	x, criterion := r.Augment.Apply(t, x, r.Loss)
 	r.watch.forward(r.Model, y)
 	logits := r.Model.Forward(t, x)
 	if err := tells(logits, r.Batch, r.spec); err != nil {
 		return err
 	}
 	r.watch.loss()
-	loss := r.Loss.Loss(t, logits, y)
+	loss := criterion.Loss(t, logits, y)
 	r.sums.record(t, loss, logits, y)
 	if r.added != nil {
 		r.added.record(t, r.state, loss, r.scaler.start())
