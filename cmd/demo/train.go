@@ -29,6 +29,7 @@ const checkpointName = "checkpoint.safetensors"
 type trainOptions struct {
 	choices
 	watchOptions
+	augmentOptions
 	epochs, batch int
 	rate          float64
 	optimizer     string
@@ -78,6 +79,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 
 // flags are those that say how a model is trained, which a search may draw.
 func (o *trainOptions) flags(f *pflag.FlagSet) {
+	o.augmentOptions.flags(f)
 	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
 	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set; with --data mnist and --model cnn the default is 3")
 	f.IntVar(&o.batch, "batch", 64, "images of a step")
@@ -105,6 +107,7 @@ func (o *trainOptions) recipe() (*train.Loop, error) {
 		return nil, err
 	}
 	loop := &train.Loop{Optimizer: optimizer, Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage}
+	o.augmentOptions.apply(loop)
 	return loop, o.recipeFlags.apply(loop)
 }
 
