@@ -96,6 +96,34 @@ func (d *Device) Upload(params ...*Param) error {
 	return nil
 }
 
+// UploadPart is Upload of n elements of one parameter, from number first on. It panics
+// where the parameter has no such elements.
+func (d *Device) UploadPart(p *Param, first, n int) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	p.check("Device.UploadPart")
+	if first < 0 || n < 0 || first+n > p.Len() {
+		panic(fmt.Sprintf("compute: Device.UploadPart: elements %d to %d of %d of parameter %q", first, first+n, p.Len(), p.Name))
+	}
+	d.mu.Lock()
+	b, ok := d.params[p]
+	d.mu.Unlock()
+	if !ok || n == 0 {
+		return nil
+	}
+	part := &buffer{label: b.label, dtype: b.dtype, n: n, gpu: b.gpu, offset: b.offset + first}
+	if b.host != nil {
+		part.host = b.host[first : first+n]
+	}
+	words := p.words()[first : first+n]
+	d.up.Add(b.dtype.bytes(n))
+	if err := d.eng.write(part, words); err != nil {
+		return fmt.Errorf("compute: upload elements %d to %d of %s: %w", first, first+n, p.Name, err)
+	}
+	return nil
+}
+
 // Download brings the device's values of the parameters to the host's arrays.
 // Those the device never used are left as they are.
 func (d *Device) Download(ctx context.Context, params ...*Param) error {
