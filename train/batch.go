@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math/bits"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -20,16 +21,16 @@ type resident struct {
 // newResident reads the whole set, and checks it.
 func newResident(set data.Dataset) (*resident, error) {
 	r := allocate(set.Spec(), set.Len())
-	return r, read(set, r.put)
+	return r, read(set, data.Range(0, set.Len()), set.Len(), r.put)
 }
 
 // readBatch is how many examples are read from a set at once.
 const readBatch = 256
 
-// read gives visit all examples of a set, checked, in order.
-func read(set data.Dataset, visit func(first int, b *data.Batch)) error {
-	spec, count, at := set.Spec(), set.Len(), 0
-	for b, err := range set.Batches(data.Range(0, count), readBatch) {
+// read gives visit the examples of an order, of which there are count, checked.
+func read(set data.Dataset, order iter.Seq[int], count int, visit func(first int, b *data.Batch)) error {
+	spec, at := set.Spec(), 0
+	for b, err := range set.Batches(order, readBatch) {
 		if err == nil {
 			err = b.Check(spec, at)
 		}
@@ -37,13 +38,13 @@ func read(set data.Dataset, visit func(first int, b *data.Batch)) error {
 			return fmt.Errorf("train: %w", err)
 		}
 		if at+b.Rows > count {
-			return fmt.Errorf("train: %s gave more than the %d examples that it says it has", spec.Name, count)
+			return fmt.Errorf("train: %s gave more than the %d examples that it was asked for", spec.Name, count)
 		}
 		visit(at, b)
 		at += b.Rows
 	}
 	if at != count {
-		return fmt.Errorf("train: %s gave %d examples, it says it has %d", spec.Name, at, count)
+		return fmt.Errorf("train: %s gave %d examples of the %d that it was asked for", spec.Name, at, count)
 	}
 	return nil
 }

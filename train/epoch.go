@@ -16,6 +16,7 @@ func (r *run) train(ctx context.Context) (History, error) {
 	if reason := r.EarlyStopping.reason(r.history); reason != "" {
 		r.fit.Stop(reason)
 	}
+	r.source.begin(r.step)
 	for r.fit.stopped == "" && (r.step < r.steps*r.Epochs || len(r.history) < r.step/r.steps) {
 		if err := r.epoch(ctx); err != nil {
 			return r.history, err
@@ -70,6 +71,12 @@ func (r *run) epoch(ctx context.Context) error {
 		if r.fit.stopped != "" {
 			clock()
 			return nil
+		}
+		if err := r.source.before(ctx, r.step); err != nil {
+			if ctx.Err() != nil {
+				continue
+			}
+			return err
 		}
 		if err := r.one(working); err != nil {
 			return err

@@ -12,11 +12,11 @@ import (
 // evalBatch is the number of examples an evaluation runs at once.
 const evalBatch = 250
 
-// Evaluator measures a model on a set that it holds in device memory. Close
-// frees the set and the programs.
+// Evaluator measures a model on a set that it holds in device memory, or streams where
+// it is too large (see Loop.Budget). Close frees the set and the programs.
 type Evaluator struct {
 	dev      *compute.Device
-	set      *resident
+	set      *source
 	clock    *compute.Param
 	sums     *sums
 	programs []*compute.Program // full batches, and the rest where there is one
@@ -31,28 +31,28 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	if len(storage) > 0 {
 		stored = storage[0]
 	}
-	return newEvaluator(dev, model, loss, set, stored, 0)
+	return newEvaluator(dev, model, loss, set, stored, 0, 0)
 }
 
-// newEvaluator is NewEvaluator with the number of classes that "top" looks at, and
-// without the named passes.
-func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, top int, without ...compute.Pass) (*Evaluator, error) {
+// newEvaluator is NewEvaluator with a budget of device memory for the set and the number
+// of classes that "top" looks at, and without the named passes.
+func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, budget int64, top int, without ...compute.Pass) (*Evaluator, error) {
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("train: %s has no examples to evaluate", set.Spec().Name)
 	}
-	held, err := newResident(set)
+	batch := min(evalBatch, set.Len())
+	held, err := newSource(dev, set, budget, batch, set.Len(), func(position int) int { return position })
 	if err != nil {
 		return nil, err
 	}
 	e := &Evaluator{dev: dev, set: held, clock: compute.NewParamU32("evaluate.clock", 2), sums: newSums(top)}
-	batch := min(evalBatch, set.Len())
 	e.full = set.Len() / batch
-	parts := []struct{ first, batch, steps int }{{0, batch, e.full}}
+	parts := []struct{ step, batch, steps int }{{0, batch, e.full}}
 	if rest := set.Len() % batch; rest > 0 {
-		parts = append(parts, struct{ first, batch, steps int }{e.full * batch, rest, 1})
+		parts = append(parts, struct{ step, batch, steps int }{e.full, rest, 0})
 	}
 	for _, part := range parts {
 		t := compute.NewTape(dev)
@@ -60,7 +60,7 @@ func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 		for _, p := range layers.Params(model) {
 			t.Master(p) // of which copies are cast in every run, so that they follow a training loop
 		}
-		x, y := e.set.record(t, e.clock, part.first, part.batch, part.steps, false)
+		x, y := e.set.record(t, e.clock, part.step, part.batch, part.steps, false)
 		logits := model.Forward(t, x)
 		if err := tells(logits, part.batch, held.spec); err != nil {
 			e.Close()
@@ -94,18 +94,25 @@ func (e *Evaluator) Measure(ctx context.Context) (Metrics, error) {
 	if err := e.sums.reset(e.dev); err != nil {
 		return Metrics{}, err
 	}
-	for i, p := range e.programs {
-		times := 1
-		if i == 0 {
-			times = e.full
+	e.set.begin(0)
+	defer e.set.end()
+	for step, p := range e.steps() {
+		if err := e.set.before(ctx, step); err != nil {
+			return Metrics{}, err
 		}
-		for range times {
-			if err := p.Run(ctx); err != nil {
-				return Metrics{}, err
-			}
+		if err := p.Run(ctx); err != nil {
+			return Metrics{}, err
 		}
 	}
 	return e.sums.read(ctx, e.dev)
+}
+
+// steps are the program of each step.
+func (e *Evaluator) steps() (all []*compute.Program) {
+	for range e.full {
+		all = append(all, e.programs[0])
+	}
+	return append(all, e.programs[1:]...)
 }
 
 // Close frees what the evaluator holds on the device.

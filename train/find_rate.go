@@ -59,15 +59,20 @@ func FindRate(ctx context.Context, dev *compute.Device, loop *Loop, set data.Dat
 	}
 	loss, rate := &watchedLoss{of: loop.Loss}, &heldRate{}
 	l := *loop
-	l.Loss, l.Schedule, l.Accumulate, l.EMA = loss, rate, 1, nil
+	l.Loss, l.Schedule, l.Accumulate, l.EMA, l.Epochs = loss, rate, 1, nil, steps // epochs: as many at most
 	c := &RateCurve{}
-	err = l.Inspect(dev, set, func(step *compute.Program) error {
+	err = l.inspect(dev, set, func(r *run) error {
+		step := r.program
+		r.source.begin(0)
 		mean, weight, lowest := 0.0, 0.0, math.Inf(1)
 		for i := range steps {
 			p := RatePoint{Rate: low * math.Pow(high/low, float64(i)/float64(steps-1))}
 			rate.param.Data[0] = float32(p.Rate)
 			value := []float32{0}
 			if err := dev.Upload(rate.param); err != nil {
+				return err
+			}
+			if err := r.source.before(ctx, i); err != nil {
 				return err
 			}
 			if err := step.Run(ctx); err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/pumice-ml/pumice/train/data"
 )
 
-// Loop trains a model on a data set held in device memory: on classes, with logits
+// Loop trains a model on a data set, in device memory if it fits (see Budget): on classes, with logits
 // (batch, classes) and a loss that takes labels, or on numbers, with outputs (batch,
 // targets) and a loss that takes those. Each epoch shuffles the set anew on the device
 // and leaves out the last, incomplete batch.
@@ -58,6 +58,12 @@ type Loop struct {
 	Callbacks []Callback
 	SaveBest  *SaveBest  // a second checkpoint, of the best epoch; nil writes none
 	SaveEvery *SaveEvery // and one for every so many epochs
+
+	// Budget is how many bytes of device memory each of the sets may take; default
+	// DefaultBudget. A larger set, or one that is beyond a limit of the device, is read
+	// and uploaded while the device works, in the same order as from device memory: the
+	// final weights are the same, bit for bit.
+	Budget int64
 
 	// Checkpoint is the file that Run writes before the first step, after every
 	// epoch, every Interval, and when the context is cancelled; "" writes none.
@@ -154,6 +160,7 @@ type run struct {
 	spent    float64 // seconds of the current epoch so far
 	saved    time.Time
 	set      data.Dataset
+	source   *source
 	spec     data.Spec
 	data     string // SHA-256 of the set
 	fit      *Fit
@@ -201,7 +208,7 @@ func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validatio
 		return nil, err
 	}
 	if validationSet != nil {
-		if r.tested, err = newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.TopK); err != nil {
+		if r.tested, err = newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.Budget, l.TopK); err != nil {
 			return nil, err
 		}
 		defer r.tested.Close()

@@ -8,8 +8,14 @@ import (
 	"github.com/pumice-ml/pumice/train/data"
 )
 
-// Inspect compiles one training step on the set, as Run does, for visit to look at.
+// Inspect compiles one training step on the set, as Run does, for visit to look at. A set
+// that is beyond the Budget is not fed to it: a step that is run takes zeros.
 func (l *Loop) Inspect(dev *compute.Device, trainSet data.Dataset, visit func(step *compute.Program) error) error {
+	return l.inspect(dev, trainSet, func(r *run) error { return visit(r.program) })
+}
+
+// inspect is Inspect of a run, whose source can begin.
+func (l *Loop) inspect(dev *compute.Device, trainSet data.Dataset, visit func(r *run) error) error {
 	r, err := l.prepare(dev, trainSet)
 	if err != nil {
 		return err
@@ -19,25 +25,25 @@ func (l *Loop) Inspect(dev *compute.Device, trainSet data.Dataset, visit func(st
 		return err
 	}
 	defer release()
-	return visit(r.program)
+	return visit(r)
 }
 
-// Record records one training step on the set, as Run compiles it. It sets the
-// tape's Training, Clock and Storage.
+// Record records one training step on the set, held in device memory, as Run compiles it.
+// It sets the tape's Training, Clock and Storage.
 func (l *Loop) Record(t *compute.Tape, trainSet data.Dataset) error {
 	r, err := l.prepare(t.Device(), trainSet)
 	if err != nil {
 		return err
 	}
-	set, err := newResident(trainSet)
+	held, err := newResident(trainSet)
 	if err != nil {
 		return err
 	}
-	return r.record(t, set, true)
+	return r.record(t, &source{resident: held, batch: r.Batch}, true)
 }
 
 // record records one step, with the update at its end or without it.
-func (r *run) record(t *compute.Tape, set *resident, update bool) error {
+func (r *run) record(t *compute.Tape, set *source, update bool) error {
 	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
 	r.watch.begin(t)
 	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
@@ -106,11 +112,13 @@ func (r *run) update(t *compute.Tape) error {
 // compile compiles the steps, without the named passes. The caller calls release, which
 // frees what the run holds on the device but for the model.
 func (r *run) compile(without ...compute.Pass) (release func(), err error) {
-	set, err := newResident(r.set)
+	set, err := newSource(r.dev, r.set, r.Budget, r.Batch, r.steps*r.Batch*r.Epochs, r.example)
 	if err != nil {
 		return nil, err
 	}
+	r.source = set
 	release = func() {
+		set.end()
 		for _, p := range []*compute.Program{r.program, r.part} {
 			if p != nil {
 				p.Close()
@@ -143,6 +151,13 @@ func (r *run) compile(without ...compute.Pass) (release func(), err error) {
 		return nil, err
 	}
 	return release, nil
+}
+
+// example is the index of the example at a position of the run: those of an epoch are a
+// permutation of the set, as batch.load makes it.
+func (r *run) example(position int) int {
+	epoch, count := position/(r.steps*r.Batch), uint32(r.set.Len())
+	return int(permute(uint32(position%(r.steps*r.Batch)), count, halfBits(int(count)), r.Seed, uint32(epoch)))
 }
 
 // tells wants a row for each example: of at least as many logits as the set has

@@ -150,7 +150,7 @@ func TestWatchInput(t *testing.T) {
 				t.Fatal(err)
 			}
 			tape := compute.NewTape(dev)
-			if err := r.record(tape, held, true); err != nil {
+			if err := r.record(tape, &source{resident: held, batch: r.Batch}, true); err != nil {
 				t.Fatal(err)
 			}
 			p, err := tape.Compile()
