@@ -7,13 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
-	"github.com/pumice-ml/pumice/train/data"
 )
 
 // choices are the flags that commands share.
@@ -25,6 +23,7 @@ type choices struct {
 	training       bool // --dtype is of a training run
 	images         int  // of the built-in training set, for tests
 	given          bool // --data was on the command line
+	inputs
 }
 
 func (c *choices) deviceFlags(f *pflag.FlagSet) {
@@ -33,7 +32,7 @@ func (c *choices) deviceFlags(f *pflag.FlagSet) {
 }
 
 func (c *choices) dataFlags(f *pflag.FlagSet, more string) {
-	f.StringVar(&c.data, "data", "builtin", "builtin, mnist (downloaded once), or a folder of IDX files"+more)
+	f.StringVar(&c.data, "data", "builtin", "builtin, mnist (downloaded once), text, or a folder of images, of IDX files or of text, or a file .csv or .npz"+more)
 	f.IntVar(&c.images, "images", 0, "training images of the built-in set; 0 is 20,000")
 	if err := f.MarkHidden("images"); err != nil {
 		panic(err)
@@ -41,7 +40,7 @@ func (c *choices) dataFlags(f *pflag.FlagSet, more string) {
 }
 
 func (c *choices) outFlag(f *pflag.FlagSet) {
-	f.StringVar(&c.out, "out", "pumice-run", "folder for the checkpoint, history and curve")
+	f.StringVar(&c.out, "out", "pumice-run", "folder for the checkpoint, history and report")
 }
 
 // makeFolder makes the output folder, and shows that files can be written there.
@@ -86,24 +85,9 @@ func (c *choices) open(ctx context.Context) (dev *compute.Device, why string, er
 	return dev, dev.String() + `: no GPU adapter was found; "demo info" says how to get one`, nil
 }
 
-// load returns the chosen data set.
-func (c *choices) load(ctx context.Context) (train, test *data.Set, err error) {
-	if c.images < 0 {
-		return nil, nil, fmt.Errorf("--images %d, want 0 or more", c.images)
-	}
-	switch c.data {
-	case "builtin":
-		train, test = data.Digits(data.DigitsOptions{Train: c.images, Test: c.images / 5})
-		return train, test, nil
-	case "mnist":
-		return data.MNIST(ctx, data.MNISTOptions{})
-	}
-	return data.LoadDir(c.data)
-}
-
 // source is the chosen data set as a later command finds it.
 func (c *choices) source() string {
-	if c.data == "builtin" || c.data == "mnist" {
+	if c.data == "builtin" || c.data == "mnist" || c.data == "text" {
 		return c.data
 	}
 	if path, err := filepath.Abs(c.data); err == nil {
@@ -131,43 +115,4 @@ func build(name string, channels, height, width, classes int) (layers.Layer, err
 		}, nil
 	}
 	return nil, fmt.Errorf("--model %q, want mlp or cnn", name)
-}
-
-// notes describe a model in its checkpoint.
-func notes(model string, s *data.Set) map[string]string {
-	return map[string]string{
-		"model": model, "channels": strconv.Itoa(s.Channels), "height": strconv.Itoa(s.Height), "width": strconv.Itoa(s.Width),
-		"classes": strings.Join(s.Classes, "\n"),
-	}
-}
-
-// described is a model as a checkpoint describes it.
-type described struct {
-	layers.Layer
-	name                    string
-	channels, height, width int
-	classes                 []string
-}
-
-// fromNotes builds the model that a checkpoint's notes describe.
-func fromNotes(path string, n map[string]string) (*described, error) {
-	d := &described{name: n["model"], classes: strings.Split(n["classes"], "\n")}
-	for name, to := range map[string]*int{"channels": &d.channels, "height": &d.height, "width": &d.width} {
-		v, err := strconv.Atoi(n[name])
-		if err != nil || v < 1 || v > 4096 {
-			return nil, fmt.Errorf("checkpoint %s: its note %s is %q, want a number of 1 to 4096: was it written by demo train?", path, name, n[name])
-		}
-		*to = v
-	}
-	// A model is larger than an image: a small file that speaks of large ones is
-	// refused before memory is asked for.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if len(d.classes) > 256 || 4*int64(d.channels)*int64(d.height)*int64(d.width) > info.Size() {
-		return nil, fmt.Errorf("checkpoint %s: %d bytes cannot hold a model for %d channels of %dx%d and %d classes", path, info.Size(), d.channels, d.height, d.width, len(d.classes))
-	}
-	d.Layer, err = build(d.name, d.channels, d.height, d.width, len(d.classes))
-	return d, err
 }

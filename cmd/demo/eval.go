@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,17 +51,18 @@ func (c *choices) restored(path string) (*described, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.text, c.classes = m.text, m.classes
+	if n["columns"] != "" {
+		c.columns = strings.Split(n["columns"], "\n")
+	}
+	if err := c.inputs.fromNotes(path, n); err != nil {
+		return nil, err
+	}
 	return m, train.LoadModel(path, m.Layer)
 }
 
-// fits checks that the images are those the model was made for.
-func (d *described) fits(s *data.Set) error {
-	if s.Channels != d.channels || s.Height != d.height || s.Width != d.width || len(s.Classes) != len(d.classes) {
-		return fmt.Errorf("the model takes %d channels of %dx%d and tells %d classes, %s has %d channels of %dx%d and %d classes",
-			d.channels, d.height, d.width, len(d.classes), s.Name, s.Channels, s.Height, s.Width, len(s.Classes))
-	}
-	return nil
-}
+// fits checks that the examples are those the model was made for.
+func (d *described) fits(set data.Dataset) error { return d.spec.Fits(set.Spec()) }
 
 func (c *choices) eval(ctx context.Context, out io.Writer, checkpoint string) error {
 	storage, err := c.storage()
@@ -97,6 +99,6 @@ func (c *choices) eval(ctx context.Context, out io.Writer, checkpoint string) er
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s, %d images: accuracy %.2f%%, loss %.4f\n", test.Name, test.Len(), 100*accuracy, loss)
+	fmt.Fprintf(out, "%s, %s: accuracy %.2f%%, loss %.4f\n", test.Spec().Name, counted(test), 100*accuracy, loss)
 	return nil
 }

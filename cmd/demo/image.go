@@ -12,11 +12,16 @@ import (
 	"slices"
 
 	"golang.org/x/image/draw"
+
+	"github.com/pumice-ml/pumice/train/data"
 )
 
 // subject is the image that a command is about, as the model takes it, and its name: a
 // file, or the one of the test set with an index where file is "".
 func (c *choices) subject(ctx context.Context, out io.Writer, m *described, file string, index int) (pixels []float32, name string, err error) {
+	if !isImages(m.spec) {
+		return nil, "", fmt.Errorf("the model takes %ss, not images", kind(m.spec))
+	}
 	if file != "" {
 		if m.channels != 1 {
 			return nil, "", fmt.Errorf("%s: an image file needs a model of 1 channel, this one has %d", file, m.channels)
@@ -27,6 +32,18 @@ func (c *choices) subject(ctx context.Context, out io.Writer, m *described, file
 		}
 		return pixels, filepath.Base(file), err
 	}
+	b, name, err := c.example(ctx, out, m, index)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, v := range b.Bytes {
+		pixels = append(pixels, float32(v)/255)
+	}
+	return pixels, name, nil
+}
+
+// example is the one of the test set with an index, and its name.
+func (c *choices) example(ctx context.Context, out io.Writer, m *described, index int) (*data.Batch, string, error) {
 	_, test, err := c.load(ctx)
 	if err != nil {
 		return nil, "", err
@@ -35,15 +52,33 @@ func (c *choices) subject(ctx context.Context, out io.Writer, m *described, file
 		return nil, "", err
 	}
 	if index < 0 || index >= test.Len() {
-		return nil, "", fmt.Errorf("--index %d, the test set has images 0 to %d", index, test.Len()-1)
+		return nil, "", fmt.Errorf("--index %d, the test set has %ss 0 to %d", index, kind(m.spec), test.Len()-1)
 	}
-	name = fmt.Sprintf("number %d of %s, labelled %s", index, test.Name, test.Classes[test.Labels[index]])
-	fmt.Fprintln(out, "image:", name)
-	for _, b := range test.Image(index) {
-		pixels = append(pixels, float32(b)/255)
+	for b, err := range test.Batches(data.Range(index, index+1), 1) {
+		if err != nil {
+			return nil, "", err
+		}
+		s := test.Spec()
+		name := fmt.Sprintf("number %d of %s, labelled %s", index, s.Name, s.Classes[b.Labels[0]])
+		fmt.Fprintf(out, "%s: %s\n", kind(s), name)
+		return b, name, nil
 	}
-	return pixels, name, nil
+	return nil, "", fmt.Errorf("--index %d: %s has no such example", index, test.Spec().Name)
 }
+
+// kind is what an example is called.
+func kind(s data.Spec) string {
+	switch {
+	case isImages(s):
+		return "image"
+	case s.DType == data.Uint32:
+		return "document"
+	}
+	return "row"
+}
+
+// counted is how many examples a set has.
+func counted(set data.Dataset) string { return fmt.Sprintf("%d %ss", set.Len(), kind(set.Spec())) }
 
 // maxPixels bounds the images that are decoded.
 const maxPixels = 64 << 20

@@ -27,6 +27,6 @@ trains a convolutional network on digits that it draws itself.`,
 		return nil
 	}
 	cmd.Flags().AddFlagSet(training.Flags())
-	cmd.AddCommand(training, evalCommand(), predictCommand(), infoCommand(), inspectCommand(), augmentCommand(), conformCommand(), serveCommand(), benchCommand(), explainCommand(), kernelCommand(), findRateCommand(), searchCommand())
+	cmd.AddCommand(training, evalCommand(), predictCommand(), infoCommand(), inspectCommand(), augmentCommand(), conformCommand(), serveCommand(), benchCommand(), explainCommand(), kernelCommand(), findRateCommand(), searchCommand(), runsCommand())
 	return cmd
 }

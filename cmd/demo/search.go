@@ -100,7 +100,7 @@ func (o *searchOptions) search(ctx context.Context, out io.Writer) error {
 	}
 	defer os.RemoveAll(folder)
 	fmt.Fprintln(out, "device:", why)
-	fmt.Fprintf(out, "data:   %s, %d images to train on, %d to judge by\n", all.Name, trainSet.Len(), held.Len())
+	fmt.Fprintf(out, "data:   %s, %s to train on, %d to judge by\n", all.Spec().Name, counted(trainSet), held.Len())
 	for k, r := range rungs {
 		fmt.Fprintf(out, "rung %d of %d: %d trials, until each has had %d epochs\n", k+1, len(rungs), r.Trials, r.Epochs)
 	}
@@ -148,6 +148,7 @@ func (o *searchOptions) search(ctx context.Context, out io.Writer) error {
 // trial is what the flags say, with the settings of a trial.
 func (o *searchOptions) trial(t search.Trial) (*trainOptions, *train.Loop, error) {
 	var one trainOptions
+	one.text = o.text // which the set was made with
 	f := pflag.NewFlagSet("trial", pflag.ContinueOnError)
 	one.dtypeFlag(f, true)
 	one.flags(f)
@@ -179,7 +180,7 @@ func (o *searchOptions) trial(t search.Trial) (*trainOptions, *train.Loop, error
 
 // checkSpace builds every trial, and one for each value of a choice, before the first of
 // them is trained on so many images of the set.
-func (o *searchOptions) checkSpace(space search.Space, set *data.Set, images int) error {
+func (o *searchOptions) checkSpace(space search.Space, set data.Dataset, images int) error {
 	var all []search.Trial
 	for n := range o.trials {
 		all = append(all, space.Trial(uint64(o.seed), n+1))

@@ -30,6 +30,7 @@ type trainOptions struct {
 	choices
 	watchOptions
 	augmentOptions
+	reportOptions
 	epochs, batch int
 	rate          float64
 	optimizer     string
@@ -43,24 +44,28 @@ func trainCommand() *cobra.Command {
 	var o trainOptions
 	cmd := &cobra.Command{
 		Use:   "train",
-		Short: "Train a model and write checkpoint, history and curve",
+		Short: "Train a model and write checkpoint, history and report",
 		Long: `Train a model. The output folder gets checkpoint.safetensors (weights, optimizer
-state, step and seed), weights.safetensors (weights alone), history.csv and
-curve.png. Ctrl-C saves; --resume goes on to the same weights, bit for bit, as a
-run that was never stopped. A run without --resume into a folder that holds a
-checkpoint keeps it as checkpoint.previous.safetensors.`,
+state, step and seed), weights.safetensors (weights alone), config.json, the history
+as history.csv, history.jsonl and curve.png, an event file for TensorBoard, and
+report.html, which shows the curves, the mistakes and the inside of the model. Those
+of an earlier run move to the folder previous, but for its checkpoint, which is kept
+as checkpoint.previous.safetensors. Ctrl-C saves; --resume goes on to the same
+weights, bit for bit, as a run that was never stopped.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// 0 is the default, but nobody types it for that.
 			if cmd.Flags().Changed("lr") && !(o.rate > 0 && o.rate <= math.MaxFloat32) {
 				return fmt.Errorf("--lr %v, want a positive number", o.rate)
 			}
-			if o.data == "mnist" && o.model == "cnn" && !cmd.Flags().Changed("epochs") {
+			if o.data == "mnist" && (o.model == "" || o.model == "cnn") && !cmd.Flags().Changed("epochs") {
 				o.epochs = 3 // for 99%
 			}
+			o.fewDocuments(cmd.Flags().Changed)
 			if o.supervise {
 				return o.supervised(cmd)
 			}
+			o.reportOptions.tell(cmd.Flags())
 			return o.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
@@ -71,6 +76,7 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 	o.dtypeFlag(f, true)
 	o.flags(f)
 	o.runFlags.flags(f)
+	o.reportOptions.flags(f)
 	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in the output folder")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
 	o.watchOptions.flags(f)
@@ -80,10 +86,11 @@ checkpoint keeps it as checkpoint.previous.safetensors.`,
 // flags are those that say how a model is trained, which a search may draw.
 func (o *trainOptions) flags(f *pflag.FlagSet) {
 	o.augmentOptions.flags(f)
-	f.StringVar(&o.model, "model", "cnn", "mlp or cnn")
-	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set; with --data mnist and --model cnn the default is 3")
-	f.IntVar(&o.batch, "batch", 64, "images of a step")
-	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.004 for adam and adamw, else the optimizer's default")
+	f.StringVar(&o.model, "model", "", "cnn or mlp for images, mlp or linear for rows of numbers, bag for token ids; default is the first")
+	o.inputs.flags(f)
+	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set; with --data mnist and --model cnn the default is 3, with --data text 15")
+	f.IntVar(&o.batch, "batch", 64, "examples of a step; with --data text the default is 20")
+	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.004 for adam and adamw, 0.01 with --data text, else the optimizer's default")
 	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
 	o.recipeFlags.flags(f)
 	f.Uint32Var(&o.seed, "seed", 1, "seed of weights and order")
@@ -98,6 +105,9 @@ func (o *trainOptions) recipe() (*train.Loop, error) {
 	if o.epochs < 1 || o.batch < 1 {
 		return nil, fmt.Errorf("--epochs %d, --batch %d, want 1 or more of each", o.epochs, o.batch)
 	}
+	if err := o.inputs.check(); err != nil {
+		return nil, err
+	}
 	optimizer, err := train.OptimizerByName(o.optimizer, rate)
 	if err != nil {
 		return nil, err
@@ -106,16 +116,25 @@ func (o *trainOptions) recipe() (*train.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	loop := &train.Loop{Optimizer: optimizer, Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage}
+	loop := &train.Loop{Optimizer: optimizer, Batch: o.batch, Epochs: o.epochs, Seed: o.seed, Storage: storage, Budget: int64(o.budget) << 20}
 	o.augmentOptions.apply(loop)
 	return loop, o.recipeFlags.apply(loop)
 }
 
-// untrained is the model that the flags describe for a set, with its first weights.
-func (o *trainOptions) untrained(set *data.Set) (layers.Layer, error) {
-	model, err := build(o.model, set.Channels, set.Height, set.Width, len(set.Classes))
+// untrained is the model that the flags describe for a set, with its first weights. It
+// sets o.model where that is left to it.
+func (o *trainOptions) untrained(set data.Dataset) (layers.Layer, error) {
+	name, model, err := buildFor(o.model, set.Spec(), o.text)
 	if err != nil {
 		return nil, err
+	}
+	o.model = name
+	if o.normalize {
+		mean, deviation, err := data.Moments(set)
+		if err != nil {
+			return nil, fmt.Errorf("--normalize: %w", err)
+		}
+		model = standardized(model, mean, deviation)
 	}
 	layers.Initialize(model, o.seed)
 	return model, nil
@@ -129,7 +148,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err := o.watchOptions.apply(loop); err != nil {
 		return err
 	}
-	if err := o.check(); err != nil {
+	if err := o.runFlags.check(); err != nil {
 		return err
 	}
 	dev, why, err := o.open(ctx)
@@ -161,6 +180,9 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := o.reportOptions.check(testSet); err != nil {
+		return err
+	}
 	fitSet, validation, err := o.sets(trainSet, testSet, o.seed)
 	if err != nil {
 		return err
@@ -168,17 +190,20 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err := o.runFlags.apply(loop, fitSet, o.monitor, o.out); err != nil {
 		return err
 	}
+	show := o.printer(out, dev, why, model, trainSet)
+	defer show.close()
 	if !o.json {
-		loop.Callbacks = append(loop.Callbacks, o.tell(ctx, out, testSet))
+		below := train.Callback{AfterFit: func(*train.Fit) error { show.close(); return nil }} // what follows stands where the dashboard was
+		loop.Callbacks = append(loop.Callbacks, below, o.runFlags.tell(ctx, out, testSet))
 	}
-	show := o.reporter(out, dev, why, model, trainSet)
-	show.images = fitSet.Len() / o.batch * o.batch
 	loop.Model, loop.Finished = model, show.epoch
 	loop.Checkpoint, loop.Previous, loop.Resume = checkpoint, filepath.Join(o.out, "checkpoint.previous.safetensors"), o.resume
-	loop.Notes, loop.Source = notes(o.model, trainSet), o.source()
-	if !o.json && isTerminal(out) {
-		loop.Progress = show.progress // nothing is read back for a bar that nobody sees
+	loop.Notes, loop.Source = o.notes(trainSet.Spec()), o.source()
+	if !o.json && !o.plain && dashboards(out) {
+		loop.Progress = show.progress // nothing is read back for a dashboard that nobody sees
 	}
+	recorder := o.recorder(loop, dev, fitSet, testSet)
+	defer recorder.Close()
 	start := time.Now()
 	if err := warm.wait(trainSet, testSet); err != nil && !errors.Is(err, context.Canceled) {
 		show.close()
@@ -200,17 +225,18 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 		}
 		return err
 	}
-	if err := writeHistory(filepath.Join(o.out, "history.csv"), history); err != nil {
+	if err := o.text.writeVocabulary(o.out); err != nil {
 		return err
 	}
 	if err := layers.SaveFile(filepath.Join(o.out, "weights.safetensors"), model); err != nil {
 		return err
 	}
-	if err := writeCurve(filepath.Join(o.out, "curve.png"), history); err != nil {
+	page, err := o.page(ctx, recorder, loop, dev, trainSet, testSet)
+	if err != nil {
 		return err
 	}
-	show.done(history, time.Since(start), checkpoint, weightsSum(model))
-	return nil
+	show.done(history, time.Since(start), checkpoint, page, weightsSum(model))
+	return recorder.Close()
 }
 
 // folder makes the output folder and returns the checkpoint's path.
@@ -244,18 +270,23 @@ func jsonLine(out io.Writer, v any) {
 	}
 }
 
-// reporter tells the user how a run goes.
-func (o *trainOptions) reporter(out io.Writer, dev *compute.Device, why string, model layers.Layer, set *data.Set) *report {
-	r := &report{out: out, json: o.json, measures: o.measures, images: set.Len() / o.batch * o.batch}
+// printer tells the user how a run goes.
+func (o *trainOptions) printer(out io.Writer, dev *compute.Device, why string, model layers.Layer, set data.Dataset) *printer {
 	info := dev.Info()
+	r := &printer{out: out, json: o.json, measures: o.measures, memory: held(dev), caption: caption{device: info.Name, run: o.model + " on " + set.Spec().Name, classes: set.Spec().Targets == 0}}
 	if o.json {
 		jsonLine(out, map[string]any{
 			"event": "start", "device": info.Name, "backend": info.Backend, "adapter_type": info.Type, "why": why, "parameters": layers.CountParams(model),
 		})
 		return r
 	}
-	fmt.Fprintf(out, "data:   %s, %d images of %dx%d, %d classes\n", set.Name, set.Len(), set.Height, set.Width, len(set.Classes))
-	if err := layers.Summary(out, model, 1, set.Channels, set.Height, set.Width); err != nil {
+	s := set.Spec()
+	size := fmt.Sprintf("%d", s.Size())
+	if isImages(s) {
+		size = fmt.Sprintf("%dx%d", s.Shape[1], s.Shape[2])
+	}
+	fmt.Fprintf(out, "data:   %s, %s of %s, %d classes\n", s.Name, counted(set), size, len(s.Classes))
+	if err := layers.Summary(out, model, append([]int{1}, s.Shape...)...); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}
 	return r

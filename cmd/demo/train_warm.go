@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/pumice-ml/pumice/compute"
-	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train"
 	"github.com/pumice-ml/pumice/train/data"
 )
@@ -39,12 +38,11 @@ func (o *trainOptions) warm(ctx context.Context, dev *compute.Device, loop train
 	if !ok || dev.IsReference() {
 		return w
 	}
-	shape := trainSet.Of.Shape
-	model, err := build(o.model, shape[0], shape[1], shape[2], len(trainSet.Of.Classes))
+	blank := *o // which untrained may change
+	model, err := blank.untrained(trainSet)
 	if err != nil {
 		return w // of which run tells, for its own model
 	}
-	layers.Initialize(model, o.seed)
 	loop.Model = model
 	ctx, w.cancel = context.WithCancel(ctx)
 	w.done = make(chan error, 1)
