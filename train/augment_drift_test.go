@@ -53,11 +53,11 @@ func TestAugmentDrift(t *testing.T) {
 			if err := errors.Join(r.sums.reset(dev), r.program.Run(context.Background())); err != nil {
 				t.Fatal(err)
 			}
-			loss, _, _, err := r.sums.read(context.Background(), dev)
+			sums, err := r.sums.read(context.Background(), dev)
 			if err != nil {
 				t.Fatal(err)
 			}
-			curve = append(curve, loss)
+			curve = append(curve, sums.Loss)
 		}
 		curves = append(curves, curve)
 	})
