@@ -146,9 +146,6 @@ type slot struct {
 // words of 4 bytes that hold the elements.
 func (s *slot) words() int { return int(s.dtype.bytes(s.n)+3) / 4 }
 
-// Is reports whether x and y are one tensor, of which each may be a view.
-func (x *Tensor) Is(y *Tensor) bool { return x.base == y.base }
-
 // Shape is the tensor's dimensions; the caller must not change it.
 func (x *Tensor) Shape() []int { return x.shape }
 

@@ -43,7 +43,7 @@ var (
 
 func init() {
 	merge := func(runs []compute.Dispatch) (any, []*compute.Tensor, bool) {
-		ok := runs[1].Tensors[0].Is(runs[0].Tensors[1])
+		ok := runs[1].Tensors[0].Same(runs[0].Tensors[1])
 		return runs[0].Params, []*compute.Tensor{runs[0].Tensors[0], runs[1].Tensors[1], runs[1].Tensors[2]}, ok
 	}
 	united.Unite(compute.Union{Parts: []*compute.Kernel{unitedFirst, unitedThen}, Merge: merge})

@@ -35,7 +35,7 @@ func mergeCrossEntropy(runs []compute.Dispatch) (params any, tensors []*compute.
 	part, p := nll, runs[0].Params.(crossEntropyParams)
 	if len(runs) > 3 {
 		part = runs[1].Tensors[1]
-		ok = runs[1].Tensors[0].Is(nll)
+		ok = runs[1].Tensors[0].Same(nll)
 	} else {
 		p.Parts, p.Length = p.Rows, 1
 		ok = true
@@ -43,7 +43,7 @@ func mergeCrossEntropy(runs []compute.Dispatch) (params any, tensors []*compute.
 	for _, same := range [][2]*compute.Tensor{
 		{mean[0], part}, {backward[0], x}, {backward[1], labels}, {backward[2], weights}, {backward[3], lse}, {backward[4], mean[2]},
 	} {
-		ok = ok && same[0].Is(same[1])
+		ok = ok && same[0].Same(same[1])
 	}
 	ok = ok && int(p.Parts) <= crossEntropyGradient.Const("most_parts") && p.Classes <= mostClasses && uint64(p.Rows)*uint64(p.Classes) <= mostLogits
 	return p, []*compute.Tensor{x, labels, weights, backward[5], nll, lse, mean[1], backward[6]}, ok
