@@ -37,6 +37,7 @@ var<private> done: array<vec4<f32>, 64>; // sum, to look up
 var<private> seen: array<f32, 256>; // rows by quads by 4
 var<private> met: array<vec4<f32>, 512>; // rows by taps of a row: what 4 columns of y meet
 var<private> tap: array<vec4<f32>, 128>; // taps of a row
+var<private> start: array<u32, 64>; // where those are in weight, of the first channel and row of taps
 var<private> weights: array<f32, 64>; // what the invocation loads of a row of taps by channels
 
 // Conditions are joined by &, as in conv2d_tiled.wgsl.
@@ -50,7 +51,7 @@ fn see(t: u32, plane: u32, iy: i32, left: i32) {
     for (var q = 0u; q < params.quads; q++) {
         if params.w % 4u == 0u && 4u * q >= params.shift && 4u * q + 3u + params.dilation_w <= params.shift + 3u * params.stride_w + params.s * params.dilation_w {
             let ix = left + i32(4u * q);
-            let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
+            let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) >> 2u];
             let masked = select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
             // unroll
             for (var j = 0u; j < 4u; j++) {
@@ -87,6 +88,16 @@ fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
     let taps = params.r * params.s;
     let left = i32(tile.column * params.stride_w) - params.pad_w - i32(params.shift);
     let top = i32(tile.row * params.stride_h) - params.pad_h;
+    // unroll
+    for (var i = 0u; i < (params.s * params.channels + block - 1u) / block; i++) {
+        let tap = min((i * block + lane) / params.channels, params.s - 1u);
+        let k = min(which * params.channels + (i * block + lane) % params.channels, outer - 1u);
+        if params.turned != 0u {
+            start[i] = (group * inner * outer + k + 1u) * taps - 1u - tap;
+        } else {
+            start[i] = (group * outer + k) * inner * taps + tap;
+        }
+    }
     // One row of taps further down, all rows of the tile but the last have been
     // seen by their neighbours.
     for (var c = 0u; c < inner; c++) {
@@ -109,15 +120,10 @@ fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
                     see(t, plane, top + i32(t * params.stride_h + r * params.dilation_h), left);
                 }
             }
+            let ahead = select(c * taps + r * params.s, c * outer * taps - r * params.s, params.turned != 0u);
             // unroll
             for (var i = 0u; i < (params.s * params.channels + block - 1u) / block; i++) {
-                let tap = r * params.s + min((i * block + lane) / params.channels, params.s - 1u);
-                let k = min(which * params.channels + (i * block + lane) % params.channels, outer - 1u);
-                if params.turned != 0u {
-                    weights[i] = weight[((group * inner + c) * outer + k) * taps + taps - 1u - tap];
-                } else {
-                    weights[i] = weight[((group * outer + k) * inner + c) * taps + tap];
-                }
+                weights[i] = weight[start[i] + ahead];
             }
             // unroll
             for (var t = 0u; t < params.rows; t++) {

@@ -69,7 +69,7 @@ fn quad(plane: u32, iy: i32, ix: i32) -> vec4<f32> {
     let inside = (iy >= 0) & (iy < i32(params.h));
     let line = (plane + u32(clamp(iy, 0, i32(params.h) - 1))) * params.w;
     if params.w % 4u == 0u {
-        let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
+        let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) >> 2u];
         return select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
     }
     var v: vec4<f32>;

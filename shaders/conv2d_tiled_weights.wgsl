@@ -44,7 +44,7 @@ fn see(c: u32, r: u32, plane: u32, iy: i32, left: i32) {
     for (var q = 0u; q < params.quads; q++) {
         if params.w % 4u == 0u && 4u * q >= params.shift && 4u * q + 3u + params.dilation_w <= params.shift + 3u * params.stride_w + params.s * params.dilation_w {
             let ix = left + i32(4u * q);
-            let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) / 4u];
+            let v = x[(line + u32(clamp(ix, 0, max(0, i32(params.w) - 4)))) >> 2u];
             let masked = select(vec4<f32>(), v, inside & (ix >= 0) & (ix < i32(params.w)));
             // unroll
             for (var j = 0u; j < 4u; j++) {
@@ -65,7 +65,7 @@ fn see(c: u32, r: u32, plane: u32, iy: i32, left: i32) {
 
 // gradient is four columns of dy, zero beyond the last; line is a row's start.
 fn gradient(line: u32, column: u32) -> vec4<f32> {
-    if params.ow % 4u == 0u { return dy[(line + column) / 4u]; }
+    if params.ow % 4u == 0u { return dy[(line + column) >> 2u]; }
     var v: vec4<f32>;
     // unroll
     for (var j = 0u; j < 4u; j++) {

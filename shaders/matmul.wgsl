@@ -25,7 +25,7 @@ const accumulate: bool = true;
 fn load_a(base: u32, row: u32, k: u32) -> vec4<f32> {
     let r = min(row, params.m - 1u);
     if params.transpose_a == 0u && params.k % 4u == 0u {
-        return a4[(base + r * params.k + k) / 4u];
+        return a4[(base + r * params.k + k) >> 2u];
     }
     var v = vec4<f32>();
     // unroll
@@ -43,14 +43,14 @@ fn load_b(base: u32, k: u32, column: u32) -> mat4x4<f32> {
     if params.transpose_b == 0u && params.n % 4u == 0u {
         // unroll
         for (var j = 0u; j < 4u; j++) {
-            v[j] = b4[(base + min(k + j, params.k1 - 1u) * params.n + min(column, params.n - min(params.n, 4u))) / 4u];
+            v[j] = b4[(base + min(k + j, params.k1 - 1u) * params.n + min(column, params.n - min(params.n, 4u))) >> 2u];
         }
         return v;
     }
     if params.transpose_b != 0u && params.k % 4u == 0u {
         // unroll
         for (var j = 0u; j < 4u; j++) {
-            v[j] = b4[(base + min(column + j, params.n - 1u) * params.k + k) / 4u];
+            v[j] = b4[(base + min(column + j, params.n - 1u) * params.k + k) >> 2u];
         }
         return transpose(v);
     }

@@ -19,7 +19,7 @@ struct Params {
 
 const block: u32 = 8u; // a multiple of 4
 const rows: u32 = 16u; // a multiple of block/4
-const quads: u32 = 2u; // of 4 columns
+const quads: u32 = 2u; // of 4 columns, 1 or 2
 // looked_up is 1 for a loop over the sums, which some drivers compile in a third of the time, and others in four
 // times the time, of writing each out.
 const looked_up: u32 = 0u;
@@ -35,7 +35,7 @@ fn load_b(base: u32, k: u32, column: u32) -> mat4x4<f32> {
     if params.transpose_b != 0u && params.k % 4u == 0u {
         // unroll
         for (var j = 0u; j < 4u; j++) {
-            v[j] = b4[(base + min(column + j, params.n - 1u) * params.k + k) / 4u];
+            v[j] = b4[(base + min(column + j, params.n - 1u) * params.k + k) >> 2u];
         }
         v = transpose(v);
     } else {
@@ -43,7 +43,7 @@ fn load_b(base: u32, k: u32, column: u32) -> mat4x4<f32> {
         for (var j = 0u; j < 4u; j++) {
             let at = min(k + j, params.k1 - 1u);
             if params.transpose_b == 0u && params.n % 4u == 0u {
-                v[j] = b4[(base + at * params.n + min(column, params.n - min(params.n, 4u))) / 4u];
+                v[j] = b4[(base + at * params.n + min(column, params.n - min(params.n, 4u))) >> 2u];
             } else {
                 // unroll
                 for (var i = 0u; i < 4u; i++) {
@@ -80,24 +80,24 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
         // Element 4 r + j of A[row..row+rows-1][k..k+3] is loaded by invocation (4 r + j) % block.
         // unroll
         for (var i = 0u; i < rows * 4u / block; i++) {
-            let r = min(row + i * (block / 4u) + lane / 4u, params.m - 1u);
-            let at = min(k + lane % 4u, params.k1 - 1u);
+            let r = min(row + i * (block / 4u) + (lane >> 2u), params.m - 1u);
+            let at = min(k + (lane & 3u), params.k1 - 1u);
             left[i] = a[base_a + select(r * params.k + at, at * params.m + r, params.transpose_a != 0u)];
             if params.k1 % 4u != params.k0 % 4u {
-                left[i] = select(0.0, left[i], k + lane % 4u < params.k1);
+                left[i] = select(0.0, left[i], k + (lane & 3u) < params.k1);
             }
         }
+        let right = load_b(base_b, k, column);
+        var further = right;
+        if quads == 2u { further = load_b(base_b, k, column + 4u); }
         // unroll
-        for (var q = 0u; q < quads; q++) {
-            let right = load_b(base_b, k, column + 4u * q);
-            // unroll
-            for (var r = 0u; r < rows; r++) {
-                // unroll
-                for (var j = 0u; j < 4u; j++) {
-                    let other = vec4<f32>(subgroupBroadcast(left[(r * 4u + j) / block], (r * 4u + j) % block));
-                    sum[r * quads + q] = fma(right[j], other, sum[r * quads + q]);
-                }
-            }
+        for (var r = 0u; r < rows; r++) {
+            let a0 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 0u) / block], (r * 4u + 0u) % block));
+            let a1 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 1u) / block], (r * 4u + 1u) % block));
+            let a2 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 2u) / block], (r * 4u + 2u) % block));
+            let a3 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 3u) / block], (r * 4u + 3u) % block));
+            sum[r * quads] = fma(right[3], a3, fma(right[2], a2, fma(right[1], a1, fma(right[0], a0, sum[r * quads]))));
+            if quads == 2u { sum[r * quads + 1u] = fma(further[3], a3, fma(further[2], a2, fma(further[1], a1, fma(further[0], a0, sum[r * quads + 1u])))); }
         }
     }
     if looked_up == 1u {
