@@ -15,7 +15,8 @@ import (
 // change the weights on the device; the host's are what they were, and go back.
 func (f *Findings) time(ctx context.Context, dev *compute.Device, loop *train.Loop, set, _ data.Dataset, _ Options) (err error) {
 	defer func() { err = errors.Join(err, dev.Upload(paramsOf(loop.Model)...)) }()
-	step := *loop // Inspect fills in what is left out
+	step := *loop                       // Inspect fills in what is left out
+	step.Epochs = max(step.Epochs, 100) // of one step each: a schedule may want some to rise and to fall in
 	return step.Inspect(dev, first{set, loop.Batch}, func(p *compute.Program) error {
 		f.Kernels, f.Clock, err = bench.ByKernel(ctx, p)
 		return err
