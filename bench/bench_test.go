@@ -186,7 +186,7 @@ func TestTrainer(t *testing.T) {
 				continue
 			}
 			costs, err := r.Costs(ctx)
-			if err != nil || len(costs) != 6 || costs[0].Median < 10 || costs[4].Median < 6272 {
+			if err != nil || len(costs) != 6 || costs[0].Median < 5 || costs[4].Median < 6272 {
 				t.Errorf("%s: costs %+v, %v", model, costs, err)
 			}
 			kernels, clock, err := r.Kernels(ctx)

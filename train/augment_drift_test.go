@@ -53,11 +53,11 @@ func TestAugmentDrift(t *testing.T) {
 			if err := errors.Join(r.sums.reset(dev), r.program.Run(context.Background())); err != nil {
 				t.Fatal(err)
 			}
-			sums, err := r.sums.read(context.Background(), dev)
+			m, err := r.sums.read(context.Background(), dev)
 			if err != nil {
 				t.Fatal(err)
 			}
-			curve = append(curve, sums.Loss)
+			curve = append(curve, m.Loss)
 		}
 		curves = append(curves, curve)
 	})

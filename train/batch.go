@@ -21,14 +21,19 @@ type resident struct {
 // newResident reads the whole set, and checks it.
 func newResident(set data.Dataset) (*resident, error) {
 	r := allocate(set.Spec(), set.Len())
-	return r, read(set, data.Range(0, set.Len()), set.Len(), r.put)
+	return r, read(set, r.put)
 }
 
 // readBatch is how many examples are read from a set at once.
 const readBatch = 256
 
-// read gives visit the examples of an order, of which there are count, checked.
-func read(set data.Dataset, order iter.Seq[int], count int, visit func(first int, b *data.Batch)) error {
+// read gives visit all examples of a set, checked, in order.
+func read(set data.Dataset, visit func(first int, b *data.Batch)) error {
+	return readOrder(set, data.Range(0, set.Len()), set.Len(), visit)
+}
+
+// readOrder is read of the examples of an order, of which there are count.
+func readOrder(set data.Dataset, order iter.Seq[int], count int, visit func(first int, b *data.Batch)) error {
 	spec, at := set.Spec(), 0
 	for b, err := range set.Batches(order, readBatch) {
 		if err == nil {

@@ -109,7 +109,7 @@ func fingerprint(set data.Dataset) (string, error) {
 		return "", fmt.Errorf("train: %w", err)
 	}
 	var ends, buffer []byte
-	err := read(set, data.Range(0, set.Len()), set.Len(), func(_ int, b *data.Batch) {
+	err := read(set, func(_ int, b *data.Batch) {
 		buffer = append(buffer[:0], b.Bytes...)
 		for _, v := range b.Floats {
 			buffer = binary.LittleEndian.AppendUint32(buffer, math.Float32bits(v))

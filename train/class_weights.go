@@ -16,7 +16,7 @@ func BalancedWeights(set data.Dataset) ([]float32, error) {
 		return nil, fmt.Errorf("train: BalancedWeights: %s has numbers as targets, want classes", set.Spec().Name)
 	}
 	counts := make([]int, len(classes))
-	if err := read(set, data.Range(0, set.Len()), set.Len(), func(_ int, b *data.Batch) {
+	if err := read(set, func(_ int, b *data.Batch) {
 		for _, label := range b.Labels {
 			counts[label]++
 		}

@@ -201,5 +201,5 @@ func (f *stream) read(ring *resident, chunk int) error {
 			}
 		}
 	}
-	return read(f.set, order, count, func(first int, b *data.Batch) { ring.put(chunk%2*half+first, b) })
+	return readOrder(f.set, order, count, func(first int, b *data.Batch) { ring.put(chunk%2*half+first, b) })
 }

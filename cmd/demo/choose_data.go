@@ -125,6 +125,9 @@ func (c *choices) load(ctx context.Context) (train, test data.Dataset, err error
 	if c.images < 0 {
 		return nil, nil, fmt.Errorf("--images %d, want 0 or more", c.images)
 	}
+	if c.fraction == 0 { // of a command without these flags
+		c.fraction, c.parting = fraction, parting
+	}
 	switch c.data {
 	case "builtin":
 		train, test := data.Digits(data.DigitsOptions{Train: c.images, Test: c.images / 5})

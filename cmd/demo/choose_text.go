@@ -31,8 +31,8 @@ func newTextual(features string, documents []data.Document) (*textual, error) {
 		return nil, err
 	}
 	switch features {
-	case "tfidf":
-		return &textual{features: features, terms: data.TFIDF(v, documents)}, nil
+	case "tfidf", "":
+		return &textual{features: "tfidf", terms: data.TFIDF(v, documents)}, nil
 	case "counts":
 		return &textual{features: features, terms: data.CountTerms(v)}, nil
 	case "ids":

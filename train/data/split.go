@@ -30,12 +30,8 @@ func Split(set Dataset, fraction float64, seed uint32) (train, validation Datase
 	slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
 	slices.Sort(rows[:held])
 	slices.Sort(rows[held:])
-	return Subset(set, name+" train", rows[held:]), Subset(set, name+" validation", rows[:held]), nil
+	return &part{set, name + " train", rows[held:]}, &part{set, name + " validation", rows[:held]}, nil
 }
-
-// Subset is the examples of a set with the given indices, in their order, as a set with a
-// name of its own. It reads from set, and its batches fail where an index is none.
-func Subset(set Dataset, name string, indices []int) Dataset { return &part{set, name, indices} }
 
 // splitStream tells the random numbers of Split from those of Digits.
 const splitStream = 77
