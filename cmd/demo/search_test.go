@@ -65,7 +65,7 @@ func TestSearch(t *testing.T) {
 	}
 	for want, space := range map[string]string{
 		`--space: search: "lr", want name=low..high or name=one|another`:       "lr",
-		`--space: train has no setting "rate", it has `:            "rate=1..2",
+		`--space: train has no setting "rate", it has `:                        "rate=1..2",
 		"--space: epochs are what successive halving chooses":                  "epochs=1|2",
 		`--space: batch=x: invalid argument "x" for "--batch" flag`:            "lr=1e-3..1,batch=32|x",
 		`train: optimizer "lion", want sgd, adam`:                              "optimizer=sgd|lion",
