@@ -2,16 +2,12 @@ package train
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -21,7 +17,6 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/safetensors"
-	"github.com/pumice-ml/pumice/train/data"
 )
 
 // checkpointFormat names the layout of a checkpoint's metadata and tensors: the
@@ -98,39 +93,6 @@ func (r *run) scaled() string {
 		return ""
 	}
 	return settings(LossScale{r.scaler.first, r.scaler.interval})
-}
-
-// fingerprint is the SHA-256 of a set's inputs and then its labels, of a byte each
-// where there are 256 classes at most, or target numbers. It is an error of a set that
-// does not hold what it says.
-func fingerprint(set data.Dataset) (string, error) {
-	h, spec := sha256.New(), set.Spec()
-	if err := spec.Check(); err != nil {
-		return "", fmt.Errorf("train: %w", err)
-	}
-	var ends, buffer []byte
-	err := read(set, func(_ int, b *data.Batch) {
-		buffer = append(buffer[:0], b.Bytes...)
-		for _, v := range b.Floats {
-			buffer = binary.LittleEndian.AppendUint32(buffer, math.Float32bits(v))
-		}
-		for _, v := range b.Ints {
-			buffer = binary.LittleEndian.AppendUint32(buffer, v)
-		}
-		h.Write(buffer)
-		for _, v := range b.Labels {
-			if len(spec.Classes) <= 256 {
-				ends = append(ends, byte(v))
-			} else {
-				ends = binary.LittleEndian.AppendUint32(ends, v)
-			}
-		}
-		for _, v := range b.Targets {
-			ends = binary.LittleEndian.AppendUint32(ends, math.Float32bits(v))
-		}
-	})
-	h.Write(ends)
-	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // rate is the learning rate that the run starts with.

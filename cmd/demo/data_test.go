@@ -64,6 +64,11 @@ func TestLetters(t *testing.T) {
 			if got < 40 {
 				t.Errorf("accuracy %.1f%% on letters, want 40 or more", got)
 			}
+			if name != "idx" { // the letter y, as it was trained on
+				if out := must(t, "predict", filepath.Join(folder, "y", "00025.png"), "--out", run, "--device", "reference"); !strings.Contains(out, "this is y ") {
+					t.Errorf("predict of a file prints %q", out)
+				}
+			}
 			if out := must(t, "predict", "--index", "3", "--out", run, "--device", "reference"); strings.Count(out, "%") != 27 || !strings.Contains(out, "labelled ") {
 				t.Errorf("predict prints %q", out)
 			}

@@ -22,6 +22,13 @@ func (c *choices) subject(ctx context.Context, out io.Writer, m *described, file
 	if !isImages(m.spec) {
 		return nil, "", fmt.Errorf("the model takes %ss, not images", kind(m.spec))
 	}
+	if file != "" && c.plain && (m.channels == 1 || m.channels == 3) {
+		bytes, err := data.ReadImage(file, m.channels, m.height, m.width)
+		for _, v := range bytes {
+			pixels = append(pixels, float32(v)/255)
+		}
+		return pixels, filepath.Base(file), err
+	}
 	if file != "" {
 		if m.channels != 1 {
 			return nil, "", fmt.Errorf("%s: an image file needs a model of 1 channel, this one has %d", file, m.channels)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	paint "image/draw"
 	_ "image/jpeg" // decoders
 	_ "image/png"
@@ -188,6 +189,29 @@ func (r *folderReader) image(to []byte, path string) ([]byte, error) {
 		}
 	}
 	return to, nil
+}
+
+// ReadImage reads one PNG or JPEG file as LoadFolder reads those of a set of 1 or 3
+// channels, scaled to a size: (channels, height, width). For 1 channel colour becomes its
+// luminance. It panics on another number of channels.
+func ReadImage(path string, channels, height, width int) ([]byte, error) {
+	if channels != 1 && channels != 3 {
+		panic(fmt.Sprintf("data: ReadImage: %d channels, want 1 or 3", channels))
+	}
+	if height < 1 || width < 1 || height > maxSide || width > maxSide {
+		return nil, fmt.Errorf("data: ReadImage: size %dx%d, want both from 1 to %d", height, width, maxSide)
+	}
+	r := &folderReader{FolderOptions: FolderOptions{Height: height, Width: width}}
+	pixels, err := r.image(nil, path)
+	if err != nil || channels == 3 {
+		return pixels, err
+	}
+	plane := height * width
+	for i := range plane {
+		grey := color.GrayModel.Convert(color.RGBA{pixels[i], pixels[plane+i], pixels[2*plane+i], 255})
+		pixels[i] = grey.(color.Gray).Y
+	}
+	return pixels[:plane:plane], nil
 }
 
 // decode reads an image of a size that is looked at first.

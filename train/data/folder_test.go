@@ -131,6 +131,27 @@ func TestLoadFolderSize(t *testing.T) {
 	}
 }
 
+// TestReadImage wants a file as LoadFolder has it, and its luminance (ITU-R BT.601) for
+// one channel.
+func TestReadImage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "red.png")
+	put(t, path, flat(t, 2, 2, red))
+	for channels, want := range map[int][]byte{3: {200, 10, 20}, 1: {68}} { // 0.299*200 + 0.587*10 + 0.114*20 = 67.95
+		got, err := ReadImage(path, channels, 1, 1)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%d channels: %v, %v; want %v", channels, got, err, want)
+		}
+	}
+	for _, bad := range [][2]int{{0, 1}, {1, 5000}} {
+		if _, err := ReadImage(path, 1, bad[0], bad[1]); err == nil {
+			t.Errorf("size %v: no error", bad)
+		}
+	}
+	if _, err := ReadImage(path+".jpeg", 1, 1, 1); err == nil || !strings.Contains(err.Error(), "red.png.jpeg") {
+		t.Errorf("a missing file: got %v", err)
+	}
+}
+
 func TestLoadFolderRefuses(t *testing.T) {
 	wide := flat(t, 2, 4, dark)
 	for name, c := range map[string]struct {

@@ -1,10 +1,16 @@
-// Package data holds labelled images for training: IDX files, MNIST from its
-// public mirrors, and a built-in set of digits that needs no file at all.
+// Package data reads what models are trained on: images from folders and IDX files,
+// MNIST from its public mirrors, tables, arrays of NumPy, and text; and it draws a set of
+// digits that needs no file at all.
+//
+// A [Dataset] is examples of one shape and type with their classes, or with numbers to
+// predict; a training loop takes any. [Split] parts one, [Moments] measures it.
+//
+//	images    Digits, MNIST, LoadDir (IDX), LoadFolder (PNG and JPEG), LoadNPZ
+//	numbers   ReadCSV, LoadNPZ, or Arrays of one's own
+//	text      Topics, ReadTexts; then Texts.Terms (TFIDF, CountTerms) or Texts.IDs
 //
 // A [Set] is images with labels, kept as bytes: a quarter of the memory of
-// float32, and exactly what the files hold. [Digits] draws one, [LoadDir]
-// reads one from a folder of IDX files, [MNIST] downloads one once and reads
-// it from the user's cache folder afterwards.
+// float32, and exactly what the files hold.
 //
 //	train, test := data.Digits(data.DigitsOptions{})
 //	fmt.Println(train.Len(), test.Len(), train.Classes)
