@@ -161,7 +161,7 @@ func newRecorder(dev *compute.Device, c Case) (*Recorder, error) {
 		return nil, fmt.Errorf("conform: %s: %w", c.Name(), err)
 	}
 	r := &Recorder{
-		Tape: compute.NewTape(dev), shape: c.Shape, sizes: sizes, values: values{c.Pattern, c.Seed},
+		Tape: compute.NewTape(dev), shape: c.Shape, sizes: sizes, values: values{pattern: c.Pattern, seed: c.Seed},
 		inputs: map[*compute.Tensor][]float32{}, indices: map[*compute.Tensor][]uint32{},
 	}
 	r.Training, r.NonFinite, r.Variant, r.Storage = true, c.Pattern == special, c.Variant, c.Storage

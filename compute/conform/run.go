@@ -130,23 +130,13 @@ func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match 
 			err = fmt.Errorf("conform: %s: panic: %v", r.name(), p)
 		}
 	}()
-	r.Op.Record(rec)
 	whole := match == "" || matches(match, r.Op.Name)
-	list := rec.Lowered(r.without...)
-	if r.Case.Storage == compute.F16 && !storesF16(list) {
-		return result, nil
-	}
-	if r.spare {
-		rec.Variant = ""
-		usual := rec.Lowered(r.without...)
-		rec.Variant = r.Case.Variant
-		if slices.EqualFunc(list, usual, func(a, b compute.Dispatch) bool { return a.Kernel == b.Kernel }) {
-			return result, nil
+	if r.spare || r.Storage == compute.F16 || !whole {
+		if needless, err := r.needless(dev, match, whole); needless || err != nil {
+			return result, err
 		}
 	}
-	if !whole && !slices.ContainsFunc(list, func(d compute.Dispatch) bool { return matches(match, d.Kernel.Name()) }) {
-		return result, nil
-	}
+	r.Op.Record(rec)
 	differences, err := rec.Judge(ctx, rec.write, func(j *compute.Judged) {
 		if whole || matches(match, j.Kernel.Name()) {
 			result.judge(j, report)
@@ -161,6 +151,29 @@ func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match 
 	return result, err
 }
 
+// needless reports whether there is nothing to run: no kernel that matches, none that
+// stores f16, or those of the same case without its variant.
+func (r run) needless(dev *compute.Device, match string, whole bool) (bool, error) {
+	rec, err := newRecorder(dev, r.Case)
+	if err != nil {
+		return false, err
+	}
+	rec.values.zero = true
+	r.Op.Record(rec)
+	list := rec.Lowered(r.without...)
+	if r.Storage == compute.F16 && !storesF16(list) {
+		return true, nil
+	}
+	if r.spare {
+		rec.Variant = ""
+		usual := rec.Lowered(r.without...)
+		if slices.EqualFunc(list, usual, func(a, b compute.Dispatch) bool { return a.Kernel == b.Kernel }) {
+			return true, nil
+		}
+	}
+	return !whole && !slices.ContainsFunc(list, func(d compute.Dispatch) bool { return matches(match, d.Kernel.Name()) }), nil
+}
+
 // Kernels names the kernels that a case runs, or would with another variant, without
 // running it.
 func Kernels(dev *compute.Device, c Case) (names []string) {
@@ -168,6 +181,7 @@ func Kernels(dev *compute.Device, c Case) (names []string) {
 	if err != nil {
 		return nil
 	}
+	r.values.zero = true
 	c.Op.Record(r)
 	for _, v := range append(variants(dev, c), "") {
 		r.Variant = v
@@ -188,6 +202,7 @@ func variants(dev *compute.Device, c Case) (names []string) {
 		return nil
 	}
 	defer func() { _ = recover() }() // the case itself will say so
+	r.values.zero = true
 	c.Op.Record(r)
 	for _, d := range r.Dispatches() {
 		for _, v := range d.Kernel.Variants() {

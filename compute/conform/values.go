@@ -11,6 +11,7 @@ import (
 type values struct {
 	pattern string
 	seed    uint32
+	zero    bool // every number is 0, for a case that is recorded and not run
 }
 
 // pattern is a way to fill an array of n numbers: element i from 32 random bits.
@@ -112,6 +113,9 @@ func (v values) bits(stream uint32, i int) uint32 {
 
 func (v values) floats(stream uint32, n int) []float32 {
 	p, x := v.get(), make([]float32, n)
+	if v.zero {
+		return x
+	}
 	for i := range x {
 		x[i] = float32(p.float(v.bits(stream, i), i, n))
 	}
@@ -120,6 +124,9 @@ func (v values) floats(stream uint32, n int) []float32 {
 
 func (v values) indices(stream uint32, n, below int) []uint32 {
 	p, x := v.get(), make([]uint32, n)
+	if v.zero {
+		return x
+	}
 	for i := range x {
 		x[i] = uint32(p.index(v.bits(stream, i), i, n, below))
 	}
