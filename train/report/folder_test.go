@@ -244,8 +244,8 @@ func TestColumns(t *testing.T) {
 		t.Errorf("%v", rows)
 	}
 	v := view{Report{History: h}}
-	if d := v.others(); len(d) != 0 {
-		t.Errorf("%d other charts, want none of skipped steps", len(d))
+	if d := v.others(); len(d) != 1 || !strings.Contains(strings.ToLower(fmt.Sprint(d[0])), "learning rate") {
+		t.Errorf("%d other charts, want that of the learning rate, and none of skipped steps", len(d))
 	}
 }
 
