@@ -24,7 +24,7 @@ type inputs struct {
 	parting     uint32
 	normalize   bool     // put a layer with the training set's means and deviations first
 	budget      int      // MiB of device memory for a set
-	plain       bool     // images are taken as files hold them
+	unturned    bool     // images are taken as files hold them
 	columns     []string // of the table that the model was trained on
 	classes     []string // that the model tells
 	text        *textual // nil where the set is no text, or not read yet
@@ -100,7 +100,7 @@ func (i *inputs) notes() map[string]string {
 			n[name] = v[0]
 		}
 	}
-	if i.plain {
+	if i.unturned {
 		n["files"] = "plain"
 	}
 	return n
@@ -108,7 +108,7 @@ func (i *inputs) notes() map[string]string {
 
 // fromNotes takes the inputs from a checkpoint's notes.
 func (i *inputs) fromNotes(path string, n map[string]string) error {
-	i.size, i.label, i.fraction, i.parting, i.plain = n["size"], n["label"], fraction, parting, n["files"] == "plain"
+	i.size, i.label, i.fraction, i.parting, i.unturned = n["size"], n["label"], fraction, parting, n["files"] == "plain"
 	var err error
 	if v, ok := n["split"]; ok {
 		i.fraction, err = strconv.ParseFloat(v, 64)
@@ -168,7 +168,7 @@ func (c *choices) load(ctx context.Context) (train, test data.Dataset, err error
 		}
 		return c.vectors(train, test)
 	}
-	c.plain = true
+	c.unturned = true
 	train, test, err = data.LoadFolder(c.data, data.FolderOptions{Height: height, Width: width, Fraction: c.fraction, Seed: c.parting})
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("--data %s: want IDX files, train.csv and test.csv, train/CLASS.txt and test/CLASS.txt, or folders of images: %w", c.data, err)

@@ -22,7 +22,7 @@ func (c *choices) subject(ctx context.Context, out io.Writer, m *described, file
 	if !isImages(m.spec) {
 		return nil, "", fmt.Errorf("the model takes %ss, not images", kind(m.spec))
 	}
-	if file != "" && c.plain && (m.channels == 1 || m.channels == 3) {
+	if file != "" && c.unturned && (m.channels == 1 || m.channels == 3) {
 		bytes, err := data.ReadImage(file, m.channels, m.height, m.width)
 		for _, v := range bytes {
 			pixels = append(pixels, float32(v)/255)
