@@ -66,26 +66,28 @@ func follow(t *testing.T, c *exec.Cmd, visit func(event map[string]any)) {
 	_ = c.Wait() // its status is looked at
 }
 
-// TestKilled kills training processes at random moments, and wants each, resumed, to end
-// at the weights of the run that nobody killed.
+// TestKilled kills training processes at random moments after their start, and wants
+// each, resumed, to end at the weights of the run that nobody killed.
 func TestKilled(t *testing.T) {
 	const epochs = 8
-	want, all, _ := unbroken(t, epochs)
+	want, all, first := unbroken(t, epochs)
+	long := all - first
 	random := rand.New(rand.NewPCG(3, 4))
 	steps := map[string]int{}
 	for killed, n := 0, kills(t, 6); killed < n; {
 		dir := t.TempDir()
 		c := child(endless(dir, epochs)...)
-		moment := time.Duration(random.Int64N(int64(all)))
-		c.Stderr = os.Stderr
-		start := time.Now()
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(moment, func() { _ = c.Process.Kill() }) // or it has ended
-		_ = c.Wait()                                                     // its status is looked at
-		if timer.Stop() || c.ProcessState.Exited() && c.ProcessState.Success() {
-			all = min(all, time.Since(start)) // it was done before: the machine has less to do now
+		moment := time.Duration(random.Int64N(int64(long)))
+		var begun time.Time
+		var timer *time.Timer
+		follow(t, c, func(event map[string]any) {
+			if event["event"] == "start" {
+				begun = time.Now()
+				timer = time.AfterFunc(moment, func() { _ = c.Process.Kill() }) // or it has ended
+			}
+		})
+		if timer.Stop() || c.ProcessState.Success() {
+			long = min(long, time.Since(begun)) // it was done before: the machine has less to do now
 			continue
 		}
 		killed++
@@ -107,7 +109,7 @@ func TestKilled(t *testing.T) {
 			t.Errorf("killed after %v at step %d, then resumed: %v\nunbroken: %v", moment, step, got, want)
 		}
 	}
-	t.Logf("killed within %v, then resumed: %v", all, steps)
+	t.Logf("killed within %v, then resumed: %v", long, steps)
 }
 
 // TestSupervise kills the processes that train under a supervisor, and wants the run to
