@@ -37,7 +37,7 @@ func TestInBrowser(t *testing.T) {
 		arguments []string
 	}{
 		{"compute/internal/webgpu", nil},
-		{"compute", nil},
+		{"compute", []string{"-test.skip=" + withFiles}},
 		{"layers", arguments},
 	} {
 		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.arguments) })
