@@ -186,8 +186,13 @@ func TestTrainer(t *testing.T) {
 				continue
 			}
 			costs, err := r.Costs(ctx)
-			if err != nil || len(costs) != 6 || costs[0].Median < 5 || costs[4].Median < 6272 {
-				t.Errorf("%s: costs %+v, %v", model, costs, err)
+			// The loss, two layers' gradients and the optimizer are a launch each at least.
+			few, many := 5.0, math.Inf(1)
+			if dev.Info().Type == "software" { // GPUs may split sums
+				many = map[string]float64{"cnn": 18, "mlp": 12}[model]
+			}
+			if err != nil || len(costs) != 6 || costs[0].Median < few || costs[0].Median > many || costs[4].Median < 6272 {
+				t.Errorf("%s: costs %+v, %v, want %v to %v dispatches", model, costs, err, few, many)
 			}
 			kernels, clock, err := r.Kernels(ctx)
 			if err != nil {

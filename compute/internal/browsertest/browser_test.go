@@ -28,9 +28,9 @@ func TestInBrowser(t *testing.T) {
 	if chromium == "" {
 		t.Skip("PUMICE_CHROMIUM names no browser")
 	}
-	arguments := []string{"-test.skip=" + withFiles}
+	skip := withFiles
 	if testing.Short() {
-		arguments = []string{"-test.run=" + each}
+		skip += "|" + long
 	}
 	for _, c := range []struct {
 		pkg       string
@@ -38,20 +38,19 @@ func TestInBrowser(t *testing.T) {
 	}{
 		{"compute/internal/webgpu", nil},
 		{"compute", []string{"-test.skip=" + withFiles}},
-		{"layers", arguments},
+		{"layers", []string{"-test.skip=" + skip}},
 	} {
 		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.arguments) })
 	}
 }
 
-// withFiles need files, which browsers have not.
-const withFiles = "Save|Load|Readme|StateDict|Example"
-
-// each is a test of every layer, and of a chain of them: where time is short the others run
-// natively alone, on the same software driver too, and what they give to a browser's
-// compiler the tests of compute give to it here.
-const each = "^Test(Activations|AddMul|Concat|LayerChains|Conv2D|ConvTranspose2D|Dropout|Embedding|EmbeddingBag|Linear|MatMul|Losses|" +
-	"BatchNorm|LayerNorm|MaxPool2D|AvgPool2D|GlobalAvgPool|ReLU|Residual|FlattenReshape|SoftmaxCrossEntropy|Softmax|Standardize|QuantizedLayers)$"
+// Browsers have no files; and the others are left out where time is short: the remaining
+// tests run the same kernels, or they are of kernels for GPUs, which run natively on the
+// same software driver and whose texts the tests of compute compile here.
+const (
+	withFiles = "Save|Load|Readme|StateDict|Example"
+	long      = "PyTorchWeights|PyTorchConv|Conv2DBatches|MatMulLong|Conv2DWorkgroup|Conv2DDirect|Conv2DChain|Conv2DVariants|Conv2DOnGPUs|Winograd|MatMulChain|TestTune"
+)
 
 func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 	dir := t.TempDir()
