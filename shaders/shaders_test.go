@@ -36,6 +36,9 @@ func TestFiles(t *testing.T) {
 			if e.Trips == "" && loops(s, e.Name) {
 				t.Errorf("%s.%s loops and has no // trips: line", name, e.Name)
 			}
+			if at := s.span(e.Name); len(e.Size) == 1 && e.Size[0] != "1" && !strings.Contains(s.code[at.from:at.to], ".y * ") {
+				t.Errorf("%s.%s: its index leaves out y, into which a grid of one dimension is folded", name, e.Name)
+			}
 		}
 	}
 }

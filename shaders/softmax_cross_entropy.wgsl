@@ -55,8 +55,8 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 // invocations: parts
 // trips: length
 @compute @workgroup_size(block)
-fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
-    let i = id.x;
+fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.y * groups.x * block + id.x;
     if i >= params.parts { return; }
     let last = min((i + 1u) * params.length, params.rows);
     var a = 0.0;
