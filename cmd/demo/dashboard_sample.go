@@ -10,6 +10,8 @@ import (
 type caption struct {
 	device, run string // its name; what is trained on what
 	classes     bool   // accuracies mean something
+	held        string // what is measured after each epoch: test or validation
+	unit        string // what a set has of: images, documents, rows
 }
 
 // sample is where a run stands at a moment.

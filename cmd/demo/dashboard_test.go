@@ -66,7 +66,7 @@ func TestTrace(t *testing.T) {
 // TestBoard wants each line to fit, whatever the terminal, and curves where there is
 // room.
 func TestBoard(t *testing.T) {
-	b := tea.Model(board{caption: caption{device: "a device with a rather long name (and a driver)", run: "cnn on digits", classes: true}})
+	b := tea.Model(board{caption: caption{device: "a device with a rather long name (and a driver)", run: "cnn on digits", classes: true, held: "test", unit: "images"}})
 	if v := b.View(); v != "" {
 		t.Errorf("before the first sample it draws %q", v)
 	}

@@ -137,7 +137,7 @@ func (b board) chart(title string, width, height int, of func(point) float64) st
 	}
 	head := bold.Render(title) + soft.Render(" by epoch ") + lipgloss.NewStyle().Foreground(trainColour).Render("⠒ train")
 	if len(b.test) > 0 {
-		head += " " + lipgloss.NewStyle().Foreground(testColour).Render("◆ test")
+		head += " " + lipgloss.NewStyle().Foreground(testColour).Render("◆ "+b.held)
 	}
 	return lipgloss.NewStyle().Width(width).Render(cut(head, width)) + "\n" + c.View()
 }
@@ -148,7 +148,7 @@ func (b board) foot(width int) []string {
 	part := min(max(float64(s.Step)/float64(s.Steps), 0), 1)
 	items := []string{fmt.Sprintf("step %d/%d", s.Step, s.Steps)}
 	if b.rate > 0 {
-		items = append(items, fmt.Sprintf("%.0f images/s", b.rate))
+		items = append(items, fmt.Sprintf("%.0f %s/s", b.rate, b.unit))
 	}
 	eta := "ETA -"
 	if d, ok := b.left(); ok {

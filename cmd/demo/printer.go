@@ -56,8 +56,8 @@ func (r *printer) epoch(e train.Epoch, of int) {
 	if e.Skipped > 0 {
 		skipped = fmt.Sprintf("  %d steps skipped", e.Skipped)
 	}
-	text := fmt.Sprintf("epoch %d/%d  loss %.4f  train %.2f%%  test %.2f%%  %.1f s  %.0f images/s%s%s",
-		e.Epoch, of, e.Loss, 100*e.TrainAccuracy, 100*e.TestAccuracy, e.Seconds, e.ImagesPerSecond, skipped, r.measures(e))
+	text := fmt.Sprintf("epoch %d/%d  loss %.4f  train %.2f%%  %s %.2f%%  %.1f s  %.0f %s/s%s%s",
+		e.Epoch, of, e.Loss, 100*e.TrainAccuracy, r.caption.held, 100*e.TestAccuracy, e.Seconds, e.ImagesPerSecond, r.caption.unit, skipped, r.measures(e))
 	if r.board == nil {
 		fmt.Fprintln(r.out, text)
 		return
@@ -79,11 +79,12 @@ func (r *printer) done(h train.History, took time.Duration, checkpoint, page, su
 		})
 		return
 	}
-	fmt.Fprintln(r.out, "\nepoch    loss  train %  test %  seconds  images/s")
+	width := max(len(r.caption.held)+2, 6)
+	fmt.Fprintf(r.out, "\nepoch    loss  train %%  %*s  seconds  %s/s\n", width, r.caption.held+" %", r.caption.unit)
 	for _, e := range h {
-		fmt.Fprintf(r.out, "%5d  %.4f   %6.2f  %6.2f  %7.1f  %8.0f\n", e.Epoch, e.Loss, 100*e.TrainAccuracy, 100*e.TestAccuracy, e.Seconds, e.ImagesPerSecond)
+		fmt.Fprintf(r.out, "%5d  %.4f   %6.2f  %*.2f  %7.1f  %*.0f\n", e.Epoch, e.Loss, 100*e.TrainAccuracy, width, 100*e.TestAccuracy, e.Seconds, len(r.caption.unit)+2, e.ImagesPerSecond)
 	}
-	fmt.Fprintf(r.out, "\ntest accuracy %.2f%% after %.1f s of training, %.1f s in all\n", 100*last.TestAccuracy, seconds, took.Seconds())
+	fmt.Fprintf(r.out, "\n%s accuracy %.2f%% after %.1f s of training, %.1f s in all\n", r.caption.held, 100*last.TestAccuracy, seconds, took.Seconds())
 	fmt.Fprintf(r.out, "checkpoint %s\nweights    SHA-256 %s\n", checkpoint, sum)
 	if page != "" {
 		fmt.Fprintln(r.out, "report    ", page)

@@ -273,7 +273,9 @@ func jsonLine(out io.Writer, v any) {
 // printer tells the user how a run goes.
 func (o *trainOptions) printer(out io.Writer, dev *compute.Device, why string, model layers.Layer, set data.Dataset) *printer {
 	info := dev.Info()
-	r := &printer{out: out, json: o.json, measures: o.measures, memory: held(dev), caption: caption{device: info.Name, run: o.model + " on " + set.Spec().Name, classes: set.Spec().Targets == 0}}
+	r := &printer{out: out, json: o.json, measures: o.measures, memory: held(dev), caption: caption{
+		device: info.Name, run: o.model + " on " + set.Spec().Name, classes: set.Spec().Targets == 0, held: o.held(), unit: kind(set.Spec()) + "s",
+	}}
 	if o.json {
 		jsonLine(out, map[string]any{
 			"event": "start", "device": info.Name, "backend": info.Backend, "adapter_type": info.Type, "why": why, "parameters": layers.CountParams(model),

@@ -168,6 +168,14 @@ func (o *runFlags) tell(ctx context.Context, out io.Writer, testSet data.Dataset
 	}}
 }
 
+// held is the name of what is measured after each epoch.
+func (o *runFlags) held() string {
+	if o.validation > 0 {
+		return "validation"
+	}
+	return "test"
+}
+
 // measures are an epoch's on a line.
 func (o *runFlags) measures(e train.Epoch) string {
 	if !o.metrics {
@@ -177,10 +185,10 @@ func (o *runFlags) measures(e train.Epoch) string {
 	for _, part := range []struct {
 		name string
 		of   map[string]float64
-	}{{"train", e.Metrics}, {"test", e.TestMetrics}} {
+	}{{"train", e.Metrics}, {o.held(), e.TestMetrics}} {
 		for i, name := range slices.Sorted(maps.Keys(part.of)) {
 			if i == 0 {
-				fmt.Fprintf(&text, "\n           %-5s", part.name)
+				fmt.Fprintf(&text, "\n           %-10s", part.name)
 			}
 			fmt.Fprintf(&text, "  %s %.4f", name, part.of[name])
 		}
