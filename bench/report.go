@@ -166,11 +166,14 @@ func orDash(s string) string {
 	return s
 }
 
+// blasName is the BLAS that gonum calls, where that is not its own.
+var blasName string
+
 // GonumSystem describes gonum as this program uses it.
 func GonumSystem() System {
 	s := System{
 		Name: "gonum", Version: "unknown", Adapter: processors(),
-		Runtime: fmt.Sprintf("%s, %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH),
+		Runtime: fmt.Sprintf("%s%s, %s/%s", blasName, runtime.Version(), runtime.GOOS, runtime.GOARCH),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
