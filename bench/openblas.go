@@ -12,5 +12,5 @@ import (
 //	CGO_LDFLAGS=-lopenblas go run -tags openblas ./bench/compare --peer gonum
 func init() {
 	blas32.Use(netlib.Implementation{})
-	blasName = "OpenBLAS through netlib, "
+	blasName = "OpenBLAS"
 }

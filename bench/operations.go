@@ -195,7 +195,7 @@ func Gonum(name string) (*Case, error) {
 	}
 	work, unit := Work(name)
 	return &Case{
-		Row: name, System: "gonum", Work: work, Unit: unit,
+		Row: name, System: blasName, Work: work, Unit: unit,
 		Run: func(ctx context.Context, n int) error {
 			for range n {
 				if err := ctx.Err(); err != nil {

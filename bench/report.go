@@ -46,7 +46,7 @@ func SystemOf(dev *compute.Device) System {
 	i := dev.Info()
 	return System{
 		Name: "pumice", Version: revision(), Adapter: dev.String(), Driver: i.Driver,
-		Runtime: fmt.Sprintf("%s, %s, %s/%s, %s", i.Binding, runtime.Version(), runtime.GOOS, runtime.GOARCH, processors()),
+		Runtime: strings.TrimPrefix(fmt.Sprintf("%s, %s, %s/%s, %s", i.Binding, runtime.Version(), runtime.GOOS, runtime.GOARCH, processors()), ", "),
 	}
 }
 
@@ -166,14 +166,14 @@ func orDash(s string) string {
 	return s
 }
 
-// blasName is the BLAS that gonum calls, where that is not its own.
-var blasName string
+// blasName is the BLAS that gonum calls: its own, or the system's.
+var blasName = "gonum"
 
 // GonumSystem describes gonum as this program uses it.
 func GonumSystem() System {
 	s := System{
-		Name: "gonum", Version: "unknown", Adapter: processors(),
-		Runtime: fmt.Sprintf("%s%s, %s/%s", blasName, runtime.Version(), runtime.GOOS, runtime.GOARCH),
+		Name: blasName, Version: "unknown", Adapter: processors(),
+		Runtime: fmt.Sprintf("%s, %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {

@@ -21,7 +21,7 @@ type gpu struct {
 	mu        sync.Mutex // nonce, pipelines, idle readers
 	nonce     uint32
 	nonces    *webgpu.Buffer
-	pipelines map[pipelineKey]*pipelineOnce
+	pipelines map[pipelineKey]*compiled
 	flying    atomic.Int64 // measured nanoseconds submitted and not waited for
 	written   atomic.Bool  // since the last submission
 	ticks     struct {     // of the device's clock (see tick)
@@ -33,8 +33,9 @@ type gpu struct {
 
 type pipelineKey struct{ text, entry string }
 
-type pipelineOnce struct {
-	sync.Once
+// compiled is a pipeline once done is closed, or why there is none.
+type compiled struct {
+	done     chan struct{}
 	pipeline *webgpu.Pipeline
 	err      error
 }
@@ -44,7 +45,7 @@ func newGPU(owner *Device, dev *webgpu.Device) (*gpu, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gpu{owner: owner, dev: dev, nonces: nonces, pipelines: map[pipelineKey]*pipelineOnce{}}, nil
+	return &gpu{owner: owner, dev: dev, nonces: nonces, pipelines: map[pipelineKey]*compiled{}}, nil
 }
 
 func (e *gpu) close() {
@@ -188,16 +189,43 @@ func (r *reader) wait(ctx context.Context, dst []uint32) error {
 	return nil
 }
 
-func (e *gpu) pipeline(label, text, entry string, slots []webgpu.Slot) (*webgpu.Pipeline, error) {
+// compile makes the pipelines that nobody made before, and waits for those that others
+// make.
+func (e *gpu) compile(all []prepared) ([]*webgpu.Pipeline, error) {
+	of := make([]*compiled, len(all))
+	var mine []*compiled
+	var sources []webgpu.Source
 	e.mu.Lock()
-	once := e.pipelines[pipelineKey{text, entry}]
-	if once == nil {
-		once = &pipelineOnce{}
-		e.pipelines[pipelineKey{text, entry}] = once
+	for i, p := range all {
+		if p.groups[0] == 0 {
+			continue // nothing to do
+		}
+		key := pipelineKey{p.source.WGSL, p.source.Entry}
+		if e.pipelines[key] == nil {
+			e.pipelines[key] = &compiled{done: make(chan struct{})}
+			mine, sources = append(mine, e.pipelines[key]), append(sources, p.source)
+		}
+		of[i] = e.pipelines[key]
 	}
 	e.mu.Unlock()
-	once.Do(func() { once.pipeline, once.err = e.dev.NewPipeline(label, text, entry, slots) })
-	return once.pipeline, once.err
+	if len(mine) > 0 {
+		pipelines, errs := e.dev.NewPipelines(sources)
+		for i, c := range mine {
+			c.pipeline, c.err = pipelines[i], errs[i]
+			close(c.done)
+		}
+	}
+	pipelines, errs := make([]*webgpu.Pipeline, len(all)), make([]error, len(all))
+	for i, c := range of {
+		if c == nil {
+			continue
+		}
+		<-c.done
+		if pipelines[i] = c.pipeline; c.err != nil {
+			errs[i] = fmt.Errorf("compute: kernel %s: %w", all[i].source.Label, c.err)
+		}
+	}
+	return pipelines, errors.Join(errs...)
 }
 
 // bound is b as a dispatch binds it.
@@ -211,14 +239,14 @@ func (b *buffer) bound() webgpu.Range {
 // build makes the pipelines, side by side, the bind groups and the plan.
 func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
 	r := &gpuRunner{eng: e}
-	commands := make([]webgpu.Command, len(launches))
+	all := make([]prepared, len(launches))
 	errs := make([]error, len(launches))
 	var wg sync.WaitGroup
 	work := make(chan int)
 	for range min(runtime.NumCPU(), len(launches)) {
 		wg.Go(func() {
 			for i := range work {
-				commands[i], errs[i] = e.prepare(launches[i], bake)
+				all[i], errs[i] = e.prepare(launches[i], bake)
 			}
 		})
 	}
@@ -230,11 +258,15 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	planned := commands[:0]
+	pipelines, err := e.compile(all)
+	if err != nil {
+		return nil, err
+	}
+	var planned []webgpu.Command
 	for i, l := range launches {
-		c := commands[i]
+		c := webgpu.Command{Pipeline: pipelines[i], Groups: all[i].groups}
 		r.index = append(r.index, len(planned))
-		if c.Groups[0] == 0 {
+		if c.Pipeline == nil {
 			continue // nothing to do
 		}
 		var bound []webgpu.Range
@@ -285,34 +317,40 @@ func label(launch []Dispatch) string {
 	return name
 }
 
-func (e *gpu) prepare(launch []Dispatch, bake bool) (webgpu.Command, error) {
+// prepared is a launch as the device gets it. Where groups are 0 there is nothing to do.
+type prepared struct {
+	source webgpu.Source
+	groups [3]uint32
+}
+
+func (e *gpu) prepare(launch []Dispatch, bake bool) (prepared, error) {
 	d := &launch[0]
 	perDimension := int(e.owner.info.Limits.WorkgroupsPerDimension)
 	groups, err := d.grid(perDimension)
 	if err != nil || groups[0] == 0 {
-		return webgpu.Command{}, err
+		return prepared{}, err
 	}
 	for i := range launch {
 		if err := launch[i].checkTrips(); err != nil {
-			return webgpu.Command{}, err
+			return prepared{}, err
 		}
 	}
 	w, limits := d.Kernel.entry.Workgroup, e.owner.info.Limits
 	if n := d.Kernel.entry.Shared; n > int(limits.WorkgroupStorage) {
-		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: %d bytes of workgroup memory, at most %d: %w", d.Kernel.name, n, limits.WorkgroupStorage, ErrLimit)
+		return prepared{}, fmt.Errorf("compute: kernel %s: %d bytes of workgroup memory, at most %d: %w", d.Kernel.name, n, limits.WorkgroupStorage, ErrLimit)
 	}
 	if !d.Kernel.RunsOn(e.owner) {
-		return webgpu.Command{}, fmt.Errorf("compute: kernel %s needs subgroups of %d invocations, the device has %d (0 is none): %w", d.Kernel.name, w[0]*w[1]*w[2], e.owner.info.Subgroup, ErrLimit)
+		return prepared{}, fmt.Errorf("compute: kernel %s needs subgroups of %d invocations, the device has %d (0 is none): %w", d.Kernel.name, w[0]*w[1]*w[2], e.owner.info.Subgroup, ErrLimit)
 	}
 	if n := w[0] * w[1] * w[2]; n > int(limits.InvocationsPerWorkgroup) {
-		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: workgroup of %d invocations, at most %d: %w", d.Kernel.name, n, limits.InvocationsPerWorkgroup, ErrLimit)
+		return prepared{}, fmt.Errorf("compute: kernel %s: workgroup of %d invocations, at most %d: %w", d.Kernel.name, n, limits.InvocationsPerWorkgroup, ErrLimit)
 	}
 	var text, entry string
 	var slots []webgpu.Slot
 	if len(launch) > 1 {
 		var n int
 		if text, n, _, err = joined(launch, perDimension); err != nil {
-			return webgpu.Command{}, err
+			return prepared{}, err
 		}
 		entry, groups = "join", [3]uint32{uint32(n), 1, 1}
 		bound, numbers := bindAll(launch)
@@ -324,7 +362,7 @@ func (e *gpu) prepare(launch []Dispatch, bake bool) (webgpu.Command, error) {
 		}
 	} else {
 		if text, err = d.text(bake); err != nil {
-			return webgpu.Command{}, err
+			return prepared{}, err
 		}
 		entry = d.Kernel.entry.Name
 		if !d.baked(bake) {
@@ -334,11 +372,7 @@ func (e *gpu) prepare(launch []Dispatch, bake bool) (webgpu.Command, error) {
 			slots = append(slots, slotOf(uint32(b.Number), b.Access))
 		}
 	}
-	p, err := e.pipeline(label(launch), text, entry, slots)
-	if err != nil {
-		return webgpu.Command{}, fmt.Errorf("compute: kernel %s: %w", label(launch), err)
-	}
-	return webgpu.Command{Pipeline: p, Groups: groups}, nil
+	return prepared{webgpu.Source{Label: label(launch), WGSL: text, Entry: entry, Slots: slots}, groups}, nil
 }
 
 func slotOf(number uint32, access string) webgpu.Slot {

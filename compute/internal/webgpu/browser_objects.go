@@ -59,21 +59,55 @@ type Pipeline struct {
 	slots []Slot
 }
 
+// describe is what a pipeline is made of in JavaScript.
+func (d *Device) describe(s Source) (module js.Value, descriptor map[string]any) {
+	module = d.v.Call("createShaderModule", map[string]any{"label": s.Label, "code": s.WGSL})
+	entries := make([]any, len(s.Slots))
+	for i, s := range s.Slots {
+		kind := [...]string{Read: "read-only-storage", ReadWrite: "storage", UniformRead: "uniform"}[s.Access]
+		entries[i] = map[string]any{"binding": s.Binding, "visibility": 4, "buffer": map[string]any{"type": kind}}
+	}
+	layout := d.v.Call("createBindGroupLayout", map[string]any{"entries": entries})
+	return module, map[string]any{
+		"label": s.Label, "layout": d.v.Call("createPipelineLayout", map[string]any{"bindGroupLayouts": []any{layout}}),
+		"compute": map[string]any{"module": module, "entryPoint": s.Entry},
+	}
+}
+
+// NewPipelines compiles entry points, all at once. Where one fails they are made again,
+// one by one, for the compiler's text.
+func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
+	pipelines, errs := make([]*Pipeline, len(list)), make([]error, len(list))
+	all, err := d.scoped(func() js.Value {
+		made := make([]any, len(list))
+		for i, s := range list {
+			_, descriptor := d.describe(s)
+			made[i] = d.v.Call("createComputePipelineAsync", descriptor)
+		}
+		return js.Global().Get("Promise").Call("all", made)
+	})
+	if all.Truthy() {
+		found, rejected := await(all)
+		if err == nil && rejected == nil {
+			for i, s := range list {
+				pipelines[i] = &Pipeline{found.Index(i), s.Slots}
+			}
+			return pipelines, errs
+		}
+	}
+	for i, s := range list {
+		pipelines[i], errs[i] = d.NewPipeline(s.Label, s.WGSL, s.Entry, s.Slots)
+	}
+	return pipelines, errs
+}
+
 // NewPipeline compiles an entry point; its error carries the compiler's text.
 func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline, error) {
 	var module js.Value
 	v, err := d.scoped(func() js.Value {
-		module = d.v.Call("createShaderModule", map[string]any{"label": label, "code": wgsl})
-		entries := make([]any, len(slots))
-		for i, s := range slots {
-			kind := [...]string{Read: "read-only-storage", ReadWrite: "storage", UniformRead: "uniform"}[s.Access]
-			entries[i] = map[string]any{"binding": s.Binding, "visibility": 4, "buffer": map[string]any{"type": kind}}
-		}
-		layout := d.v.Call("createBindGroupLayout", map[string]any{"entries": entries})
-		return d.v.Call("createComputePipeline", map[string]any{
-			"label": label, "layout": d.v.Call("createPipelineLayout", map[string]any{"bindGroupLayouts": []any{layout}}),
-			"compute": map[string]any{"module": module, "entryPoint": entry},
-		})
+		var descriptor map[string]any
+		module, descriptor = d.describe(Source{label, wgsl, entry, slots})
+		return d.v.Call("createComputePipeline", descriptor)
 	})
 	if err != nil {
 		if !module.Truthy() {

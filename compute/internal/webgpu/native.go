@@ -102,6 +102,9 @@ import (
 // Binding names the WebGPU binding and its version.
 const Binding = "oliverbestmann/webgpu v1.0.0 (wgpu-native 27)"
 
+// sideBySide says that pipelines may be compiled by several threads.
+const sideBySide = true
+
 // serial does nothing: wgpu 27 may be called from several threads.
 var serial unlocked
 

@@ -65,6 +65,9 @@ import (
 // Binding names the WebGPU binding and its version.
 const Binding = "cogentcore/webgpu v0.23.0 (wgpu-native 0.19.4)"
 
+// sideBySide says that pipelines may be compiled by several threads: serial lets one in.
+const sideBySide = false
+
 // serial lets one thread at a time into the library: wgpu 0.19 aborts the
 // process when one thread creates or submits while another polls.
 var serial sync.Mutex

@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -148,18 +149,56 @@ func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, err
 
 // NewPipeline compiles an entry point; its error carries the compiler's text.
 func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline, error) {
+	pipelines, errs := d.NewPipelines([]Source{{label, wgsl, entry, slots}})
+	return pipelines[0], errs[0]
+}
+
+// NewPipelines compiles entry points, side by side where the binding allows it. An error
+// scope belongs to the device, so that an error may be found by the neighbour of what
+// caused it: where there was one all are made again, one by one.
+func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
 	d.create.Lock()
 	defer d.create.Unlock()
 	serial.Lock()
 	defer serial.Unlock()
+	pipelines, errs := make([]*Pipeline, len(list)), make([]error, len(list))
+	if abreast := min(runtime.NumCPU(), len(list)); sideBySide && abreast > 1 {
+		var wg sync.WaitGroup
+		var next atomic.Int64
+		for range abreast {
+			wg.Go(func() {
+				for i := next.Add(1) - 1; int(i) < len(list); i = next.Add(1) - 1 {
+					pipelines[i], errs[i] = d.compile(list[i])
+				}
+			})
+		}
+		wg.Wait()
+		if errors.Join(errs...) == nil {
+			return pipelines, errs
+		}
+		for _, p := range pipelines {
+			if p != nil {
+				p.released.Store(true)
+				p.dropSerial()
+			}
+		}
+	}
+	for i, s := range list {
+		pipelines[i], errs[i] = d.compile(s)
+	}
+	return pipelines, errs
+}
+
+// compile makes a pipeline for a caller that holds create and serial.
+func (d *Device) compile(s Source) (*Pipeline, error) {
 	if d.closed {
-		return nil, fmt.Errorf("webgpu: pipeline %q: %w", label, errReleased)
+		return nil, fmt.Errorf("webgpu: pipeline %q: %w", s.Label, errReleased)
 	}
-	made, raw, err := d.newPipeline(label, wgsl, entry, slots)
+	made, raw, err := d.newPipeline(s.Label, s.WGSL, s.Entry, s.Slots)
 	if err != nil {
-		return nil, fmt.Errorf("webgpu: pipeline %q: %w: %w", label, ErrInvalid, err)
+		return nil, fmt.Errorf("webgpu: pipeline %q: %w: %w", s.Label, ErrInvalid, err)
 	}
-	p := &Pipeline{label: label, slots: slots, raw: raw, made: made}
+	p := &Pipeline{label: s.Label, slots: s.Slots, raw: raw, made: made}
 	d.own(&p.shared, made.release)
 	return p, nil
 }

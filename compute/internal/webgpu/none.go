@@ -5,6 +5,7 @@ package webgpu
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Binding names the WebGPU binding: this build has none.
@@ -52,6 +53,11 @@ func (d *Device) Write(*Buffer, uint64, []byte) error { return errNone }
 
 // NewPipeline returns ErrNone.
 func (d *Device) NewPipeline(_, _, _ string, _ []Slot) (*Pipeline, error) { return nil, errNone }
+
+// NewPipelines returns ErrNone for each.
+func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
+	return make([]*Pipeline, len(list)), slices.Repeat([]error{errNone}, len(list))
+}
 
 // NewBindGroup returns ErrNone.
 func (d *Device) NewBindGroup(string, *Pipeline, []Range) (*BindGroup, error) {

@@ -21,6 +21,7 @@
 //	func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, error)
 //	func (d *Device) Write(b *Buffer, offset uint64, data []byte) error
 //	func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline, error)
+//	func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error)
 //	func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*BindGroup, error)
 //	func (d *Device) NewPlan(commands []Command) (*Plan, error)
 //	func (d *Device) Submit(p *Plan, first, last int) error
@@ -38,7 +39,8 @@
 // NewBuffer returns zeroed memory. A Storage buffer can be bound, written,
 // and copied from and to; a Uniform buffer bound and written; a Staging buffer
 // copied to and read by the host. NewPipeline's slots are the bindings the entry
-// point uses, in the order in which NewBindGroup takes their buffers. A Plan is
+// point uses, in the order in which NewBindGroup takes their buffers. NewPipelines makes
+// several, side by side where the binding can; each has a pipeline or an error. A Plan is
 // an immutable list of commands; Submit encodes commands first to last-1 into
 // one command buffer, consecutive dispatches in one compute pass, and submits
 // it: in the native files by one call into C that allocates nothing on the Go
@@ -144,6 +146,12 @@ const (
 type Slot struct {
 	Binding uint32
 	Access  Access
+}
+
+// Source is what a pipeline is compiled from.
+type Source struct {
+	Label, WGSL, Entry string
+	Slots              []Slot
 }
 
 // Range is a part of a buffer that a dispatch binds, from a multiple of the limit

@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -175,6 +177,37 @@ func TestRanges(t *testing.T) {
 		}
 		if out[i] != want {
 			t.Fatalf("byte %d is %d, want %d", i, out[i], want)
+		}
+	}
+}
+
+// TestPipelines makes many at once: each of those that are wrong has an error, and only those.
+func TestPipelines(t *testing.T) {
+	d := open(t, DefaultLimits)
+	j := newJob(t, d, 4)
+	for _, wrong := range [][]int{nil, {0}, {3, 4, 11}} {
+		list := make([]Source, 12)
+		for i := range list {
+			list[i] = Source{"double", fmt.Sprintf("%s// %d of %v\n", double, i, wrong), "main", slots}
+			if slices.Contains(wrong, i) {
+				list[i].Label, list[i].WGSL = fmt.Sprintf("wrong %d", i), "fn main() { nonsense }"
+			}
+		}
+		pipelines, errs := d.NewPipelines(list)
+		for i, p := range pipelines {
+			if slices.Contains(wrong, i) {
+				if p != nil || !errors.Is(errs[i], ErrInvalid) || !strings.Contains(errs[i].Error(), list[i].Label) {
+					t.Errorf("wrong %v: %d is %v, error %v", wrong, i, p, errs[i])
+				}
+				continue
+			}
+			if errs[i] != nil {
+				t.Fatalf("wrong %v: %d: %v", wrong, i, errs[i])
+			}
+			if _, err := d.NewBindGroup("double", p, Whole(j.x, j.y)); err != nil {
+				t.Errorf("wrong %v: %d has no use: %v", wrong, i, err)
+			}
+			p.Release()
 		}
 	}
 }
