@@ -232,11 +232,11 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	page, err := o.page(ctx, recorder, loop, dev, trainSet, testSet)
-	if err != nil {
-		return err
+	if err != nil { // the run is whole without it
+		err = fmt.Errorf("train: report.html: %w", err)
 	}
 	show.done(history, time.Since(start), checkpoint, page, weightsSum(model))
-	return recorder.Close()
+	return errors.Join(err, recorder.Close())
 }
 
 // folder makes the output folder and returns the checkpoint's path.

@@ -85,6 +85,9 @@ func Collect(ctx context.Context, dev *compute.Device, loop *train.Loop, trainSe
 	if o.Examples < 1 || o.Mistakes < 1 || o.Bins < 1 || o.Chosen < 0 || o.Chosen > from.Len() {
 		return nil, fmt.Errorf("report: Collect: options %+v, want positive numbers, and an example of the %d in %s", o, from.Len(), from.Spec().Name)
 	}
+	if loop.Batch < 1 {
+		return nil, fmt.Errorf("report: Collect: the loop has a batch of %d examples, want 1 or more: Run fills in its default", loop.Batch)
+	}
 	if err := download(ctx, dev, loop.Model); err != nil {
 		return nil, fmt.Errorf("report: Collect: %w", err)
 	}

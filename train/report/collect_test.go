@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -129,6 +130,35 @@ func TestCollect(t *testing.T) {
 			t.Errorf("the weights changed: %v, %v", err, l.Weight.Data)
 		}
 	})
+}
+
+// TestCollectSchedules wants the findings of loops whose updates are not their steps, and
+// whose schedules have a length.
+func TestCollectSchedules(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	for name, change := range map[string]func(*train.Loop){
+		"accumulate": func(l *train.Loop) { l.Accumulate = 2 },
+		"warm-up":    func(l *train.Loop) { l.Schedule = train.Linear{WarmUp: 100} },
+		"both":       func(l *train.Loop) { l.Accumulate, l.Schedule = 3, train.Cosine{WarmUp: 20} },
+		"one update": func(l *train.Loop) { l.Epochs, l.Batch, l.Accumulate = 1, 100, 4 },
+	} {
+		model, _ := picker()
+		set := brightest(400)
+		loop := &train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.SGD{LR: 0.01}, Batch: 4, Epochs: 3}
+		change(loop)
+		if _, err := loop.Run(context.Background(), dev, set, nil); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if f, err := Collect(context.Background(), dev, loop, set, nil, Options{}); err != nil || len(f.Kernels) == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	model, _ := picker()
+	_, err := Collect(context.Background(), dev, &train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.SGD{LR: 0.01}}, brightest(8), nil, Options{})
+	if err == nil || !strings.Contains(err.Error(), "batch of 0 examples, want 1 or more") {
+		t.Errorf("a loop that did not run: %v", err)
+	}
 }
 
 // plainLoss is the cross-entropy of 4 times the pixels, and the probabilities.

@@ -15,9 +15,12 @@ import (
 // change the weights on the device; the host's are what they were, and go back.
 func (f *Findings) time(ctx context.Context, dev *compute.Device, loop *train.Loop, set, _ data.Dataset, _ Options) (err error) {
 	defer func() { err = errors.Join(err, dev.Upload(paramsOf(loop.Model)...)) }()
-	step := *loop                       // Inspect fills in what is left out
-	step.Epochs = max(step.Epochs, 100) // of one step each: a schedule may want some to rise and to fall in
-	return step.Inspect(dev, first{set, loop.Batch}, func(p *compute.Program) error {
+	// The set is the examples of one update: as many epochs of it as the run has updates
+	// leave a schedule the length that it was made for.
+	update := loop.Batch * max(loop.Accumulate, 1)
+	step := *loop // Inspect fills in what is left out
+	step.Epochs = max(loop.Epochs*(set.Len()/update), 1)
+	return step.Inspect(dev, first{set, update}, func(p *compute.Program) error {
 		f.Kernels, f.Clock, err = bench.ByKernel(ctx, p)
 		return err
 	})
