@@ -176,10 +176,11 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	checkpoint, err := o.folder()
+	checkpoint, unlock, err := o.folder()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	if err := o.reportOptions.check(testSet); err != nil {
 		return err
 	}
@@ -239,16 +240,18 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	return errors.Join(err, recorder.Close())
 }
 
-// folder makes the output folder and returns the checkpoint's path.
-func (o *trainOptions) folder() (string, error) {
+// folder makes the output folder, which is this process's until it calls unlock, and
+// returns the checkpoint's path.
+func (o *trainOptions) folder() (checkpoint string, unlock func() error, err error) {
 	if err := o.makeFolder(); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	path := filepath.Join(o.out, checkpointName)
-	if _, err := os.Stat(path); o.resume && err != nil {
-		return "", fmt.Errorf("--resume: no checkpoint to go on from: %w", err)
+	checkpoint = filepath.Join(o.out, checkpointName)
+	if _, err := os.Stat(checkpoint); o.resume && err != nil {
+		return "", nil, fmt.Errorf("--resume: no checkpoint to go on from: %w", err)
 	}
-	return path, nil
+	unlock, err = lock(o.out)
+	return checkpoint, unlock, err
 }
 
 // weightsSum is the SHA-256 of the model's parameters, by name.
