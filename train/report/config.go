@@ -24,7 +24,7 @@ const configName = "config.json"
 type Config struct {
 	Schema   string            `json:"schema"`
 	Start    time.Time         `json:"start"`
-	Resumed  []time.Time       `json:"resumed,omitempty"`
+	Resumed  []Resumed         `json:"resumed,omitempty"`
 	Flags    map[string]string `json:"flags"`    // whatever the program was told, by name
 	Versions map[string]string `json:"versions"` // of the library, of Go, and the platform
 	Device   Device            `json:"device"`
@@ -32,6 +32,44 @@ type Config struct {
 	Model    Model             `json:"model"`
 	Seed     uint32            `json:"seed"`
 }
+
+// Resumed is a process that went on with a run.
+type Resumed struct {
+	Time     time.Time         `json:"time"`
+	Device   Device            `json:"device"`
+	Flags    map[string]string `json:"flags"`
+	Versions map[string]string `json:"versions"`
+}
+
+// UnmarshalJSON takes a time alone too, which is what older folders hold.
+func (r *Resumed) UnmarshalJSON(b []byte) error {
+	if err := json.Unmarshal(b, &r.Time); err == nil {
+		return nil
+	}
+	type plain Resumed
+	return json.Unmarshal(b, (*plain)(r))
+}
+
+// text is the time, and what is not as the run began.
+func (r Resumed) text(c Config) string {
+	s := r.Time.Format(timeFormat)
+	if r.Device.Name != "" && r.Device != c.Device {
+		s += ", on " + r.Device.Name
+	}
+	for _, of := range []struct {
+		prefix   string
+		now, old map[string]string
+	}{{"--", r.Flags, c.Flags}, {"version of ", r.Versions, c.Versions}} {
+		for name, v := range sorted(of.now) {
+			if name != "resume" && v != of.old[name] {
+				s += fmt.Sprintf(", %s%s %s", of.prefix, name, strconv.Quote(v))
+			}
+		}
+	}
+	return s
+}
+
+const timeFormat = "2006-01-02 15:04:05 MST"
 
 // Device is where a run took place.
 type Device struct {
@@ -91,7 +129,7 @@ func Versions() map[string]string {
 // Settings are the configuration as names and values, in the order of reading.
 func (c Config) Settings() [][2]string {
 	all := [][2]string{
-		{"start", c.Start.Format("2006-01-02 15:04:05 MST")},
+		{"start", c.Start.Format(timeFormat)},
 		{"device", c.Device.Name},
 	}
 	add := func(name, value string) {
@@ -121,8 +159,8 @@ func (c Config) Settings() [][2]string {
 	for name, v := range sorted(c.Versions) {
 		add("version: "+name, v)
 	}
-	for _, at := range c.Resumed {
-		add("resumed", at.Format("2006-01-02 15:04:05 MST"))
+	for _, r := range c.Resumed {
+		add("resumed", r.text(c))
 	}
 	return all
 }

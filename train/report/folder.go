@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,8 +51,9 @@ type Folder struct {
 // Begin takes a folder, which must exist, for a run that starts, or, with resume,
 // goes on after the epochs in history; steps are those of an epoch. A run that starts moves what
 // is there of an earlier one to the folder previous, in the place of what is there.
-// One that goes on keeps the settings and times that are there, and ends up with
-// each epoch once, whatever the process that began it had come to write.
+// One that goes on keeps the settings that are there, notes its own under Resumed, and
+// ends up with each epoch of history once, whatever the process that began it had come to
+// write; where the folder holds epochs, and none of this history, it starts.
 func Begin(dir string, c Config, resume bool, history train.History, steps int) (*Folder, error) {
 	f := &Folder{Dir: dir, Config: c, steps: steps}
 	f.Config.Schema = Schema
@@ -101,25 +104,41 @@ func Begin(dir string, c Config, resume bool, history train.History, steps int) 
 
 func (f *Folder) path(name string) string { return filepath.Join(f.Dir, name) }
 
-// join takes the lines of the epochs that are known, and makes those of the others.
+// join takes the lines of the epochs that are known, as far as they are those of the
+// history, and makes those of the others.
 func (f *Folder) join(history train.History) (known []line, err error) {
-	old, err := readConfig(f.Dir)
-	if err == nil {
-		f.Config.Resumed = append(old.Resumed, f.Config.Start)
-		f.Config.Start = old.Start
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	there, err := readLines(f.path(linesName))
+	if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	known, err = readLines(f.path(linesName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	for i, l := range there {
+		if i == len(history) || !same(l.Epoch, history[i]) {
+			break
+		}
+		known = append(known, l)
 	}
-	known = known[:min(len(known), len(history))]
-	f.lines = known
+	f.lines = slices.Clone(known)
 	for _, e := range history[len(known):] {
 		f.lines = append(f.lines, line{e, time.Now()})
 	}
-	return known, nil
+	if len(there) > 0 && len(known) == 0 {
+		return nil, f.moveEarlier() // another run's: this one was stopped before it had moved it
+	}
+	old, err := readConfig(f.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return known, nil
+	}
+	now := f.Config
+	f.Config = old
+	f.Config.Resumed = append(f.Config.Resumed, Resumed{Time: now.Start, Device: now.Device, Flags: now.Flags, Versions: now.Versions})
+	return known, err
+}
+
+// same reports whether two epochs are written alike.
+func same(a, b train.Epoch) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // moveEarlier moves the files of an earlier run out of the way. Where there is none

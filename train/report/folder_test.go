@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,10 +157,91 @@ func TestResume(t *testing.T) {
 			g.Close()
 			whole(t, dir, 4)
 			r, err := Open(dir)
-			if err != nil || name != "no folder yet" && (len(r.Config.Resumed) != 1 || r.Config.Start.After(r.Config.Resumed[0])) {
+			if err != nil || name != "no folder yet" && (len(r.Config.Resumed) != 1 || r.Config.Start.After(r.Config.Resumed[0].Time)) {
 				t.Errorf("start %v, resumed %v, %v", r.Config.Start, r.Config.Resumed, err)
 			}
 		})
+	}
+}
+
+// TestResumeTrustsTheCheckpoint has folders that do not hold what the checkpoint does.
+func TestResumeTrustsTheCheckpoint(t *testing.T) {
+	path := func(dir string) string { return filepath.Join(dir, linesName) }
+	change := func(t *testing.T, dir, old, new string) {
+		b, err := os.ReadFile(path(dir))
+		if err == nil && !bytes.Contains(b, []byte(old)) {
+			t.Fatalf("no %q in %s", old, b)
+		}
+		if err == nil {
+			err = os.WriteFile(path(dir), bytes.Replace(b, []byte(old), []byte(new), 1), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, harm := range map[string]func(t *testing.T, dir string){
+		"a damaged line":  func(t *testing.T, dir string) { change(t, dir, `{"epoch":2,`, `{"epoch":`) },
+		"another epoch":   func(t *testing.T, dir string) { change(t, dir, `{"epoch":2,`, `{"epoch":5,`) },
+		"another loss":    func(t *testing.T, dir string) { change(t, dir, `"loss":0.5,`, `"loss":0.25,`) },
+		"another metric":  func(t *testing.T, dir string) { change(t, dir, `"loss":0.5,`, `"loss":0.5,"metrics":{"f1":1},`) },
+		"another's epoch": func(t *testing.T, dir string) { change(t, dir, `"loss":1,`, `"loss":3,`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			f := begin(t, dir, false, nil)
+			add(t, f, epochs(3))
+			f.Close()
+			harm(t, dir)
+			g := begin(t, dir, true, epochs(3))
+			add(t, g, epochs(4)[3:])
+			g.Close()
+			whole(t, dir, 4)
+		})
+	}
+	// A run that was killed after its first checkpoint, before it moved the files of the
+	// run before.
+	dir := t.TempDir()
+	f := begin(t, dir, false, nil)
+	add(t, f, epochs(2))
+	f.Close()
+	g := begin(t, dir, true, nil)
+	add(t, g, epochs(3))
+	g.Close()
+	whole(t, dir, 3)
+	whole(t, filepath.Join(dir, previousName), 2)
+}
+
+// TestResumeKeepsSettings wants those of the process that began a run, and beside them
+// those of the process that went on.
+func TestResumeKeepsSettings(t *testing.T) {
+	dir := t.TempDir()
+	first := Config{Flags: map[string]string{"lr": "0.1", "epochs": "2"}, Device: Device{Name: "one"}, Versions: map[string]string{"go": "1"}}
+	later := Config{Flags: map[string]string{"lr": "0.1", "epochs": "4", "resume": "true"}, Device: Device{Name: "two"}, Versions: map[string]string{"go": "2"}}
+	for i, c := range []Config{first, later} {
+		f, err := Begin(dir, c, i > 0, epochs(i), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(t, f, epochs(i + 1)[i:])
+		f.Close()
+	}
+	r, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.Config
+	if c.Device != first.Device || !maps.Equal(c.Flags, first.Flags) || !maps.Equal(c.Versions, first.Versions) {
+		t.Errorf("settings %+v, want %+v", c, first)
+	}
+	if len(c.Resumed) != 1 || c.Resumed[0].Device != later.Device || !maps.Equal(c.Resumed[0].Flags, later.Flags) {
+		t.Errorf("resumed %+v, want %+v", c.Resumed, later)
+	}
+	if last := c.Settings()[len(c.Settings())-1]; last[0] != "resumed" || !strings.HasSuffix(last[1], `, on two, --epochs "4", version of go "2"`) {
+		t.Errorf("the last setting is %q", last)
+	}
+	var old Config
+	if err := json.Unmarshal([]byte(`{"resumed":["2026-01-02T03:04:05Z"]}`), &old); err != nil || len(old.Resumed) != 1 || old.Resumed[0].Time.Year() != 2026 {
+		t.Errorf("a time alone: %+v, %v", old.Resumed, err)
 	}
 }
 

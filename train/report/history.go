@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -25,8 +26,11 @@ type line struct {
 // maxHistory bounds the files that readLines takes.
 const maxHistory = 256 << 20
 
+// errDamaged is of a line that is no epoch, or not the next one.
+var errDamaged = errors.New("damaged")
+
 // readLines reads history.jsonl. The process may have died while it wrote the last
-// line: one without its end is left out.
+// line: one without its end is left out. Beside errDamaged are the lines before it.
 func readLines(path string) ([]line, error) {
 	b, err := readBounded(path, maxHistory)
 	if err != nil {
@@ -43,10 +47,10 @@ func readLines(path string) ([]line, error) {
 		number++
 		var l line
 		if err := json.Unmarshal(text, &l); err != nil {
-			return nil, fmt.Errorf("report: %s: line %d: %w", path, number, err)
+			return all, fmt.Errorf("report: %s: line %d: %w: %w", path, number, errDamaged, err)
 		}
 		if l.Epoch.Epoch != number {
-			return nil, fmt.Errorf("report: %s: line %d is of epoch %d, want %d", path, number, l.Epoch.Epoch, number)
+			return all, fmt.Errorf("report: %s: line %d is of epoch %d, want %d: %w", path, number, l.Epoch.Epoch, number, errDamaged)
 		}
 		all = append(all, l)
 	}
