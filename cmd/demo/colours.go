@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/pumice-ml/pumice/infer/explain"
+	"github.com/pumice-ml/pumice/train/report"
 )
 
 // blue and orange are told apart by colour-blind readers (Okabe and Ito 2008).
@@ -14,49 +15,40 @@ var (
 	orange = color.RGBA{230, 159, 0, 255}
 )
 
-// viridis are colours that grow brighter from first to last, for colour-blind readers and
-// on grey paper too (van der Walt and Smith 2015).
-var viridis = [10][3]float64{
-	{68, 1, 84}, {72, 40, 120}, {62, 73, 137}, {49, 104, 142}, {38, 130, 142},
-	{31, 158, 137}, {53, 183, 121}, {110, 206, 88}, {181, 222, 43}, {253, 231, 37},
-}
-
-// viridisAt is the colour of a number from 0 to 1.
-func viridisAt(v float64) color.RGBA {
-	at := min(max(v, 0), 1) * float64(len(viridis)-1)
-	i := min(int(at), len(viridis)-2)
-	part := at - float64(i)
-	var c [3]uint8
-	for j := range c {
-		c[j] = uint8(math.Round(viridis[i][j]*(1-part) + viridis[i+1][j]*part))
-	}
-	return color.RGBA{c[0], c[1], c[2], 255}
-}
-
 // span is the range of numbers that colours stand for.
 type span struct{ low, high float64 }
 
-// spanOf is the range of maps, never empty.
+// spanOf is the range of the finite numbers of maps, never empty.
 func spanOf(maps ...explain.Map) span {
 	s := span{math.Inf(1), math.Inf(-1)}
 	for _, m := range maps {
 		for _, v := range m.Values {
-			s.low, s.high = min(s.low, float64(v)), max(s.high, float64(v))
+			if x := float64(v); finite(x) {
+				s.low, s.high = min(s.low, x), max(s.high, x)
+			}
 		}
 	}
-	if !(s.low < s.high) {
-		s.high = s.low + 1
+	if s.low > s.high {
+		s.low, s.high = 0, 0
+	}
+	if s.low == s.high {
+		s.high = s.low + max(1, math.Abs(s.low))
 	}
 	return s
 }
 
-func (s span) colour(v float32) color.RGBA { return viridisAt((float64(v) - s.low) / (s.high - s.low)) }
+// colour is that of report.Sequential: grey for NaN, the end of the scale for what is beyond.
+func (s span) colour(v float32) color.NRGBA {
+	return report.Sequential.At((float64(v) - s.low) / (s.high - s.low))
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // coloured draws a map in colours.
 func coloured(m explain.Map, s span) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, m.Width, m.Height))
 	for i, v := range m.Values {
-		img.SetRGBA(i%m.Width, i/m.Width, s.colour(v))
+		img.Set(i%m.Width, i/m.Width, s.colour(v))
 	}
 	return img
 }

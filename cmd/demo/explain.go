@@ -79,7 +79,9 @@ func (c *choices) explain(ctx context.Context, out io.Writer, checkpoint, file s
 	if err != nil {
 		return err
 	}
-	bars(out, m.classes, x.Probabilities)
+	if err := bars(out, m.classes, x.Probabilities); err != nil {
+		return err
+	}
 	path := filepath.Join(c.out, "explain.png")
 	if err := drawExplanation(path, name, m, pixels, x); err != nil {
 		return err

@@ -4,10 +4,16 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pumice-ml/pumice/infer/explain"
+	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/report"
 )
 
 // readPNG decodes a picture that a command wrote.
@@ -61,7 +67,7 @@ func TestExplain(t *testing.T) {
 				t.Errorf("a picture of %v", size)
 			}
 			// Yellow, at the top of the scale, is drawn; so is the orange bar.
-			for _, want := range []color.RGBA{viridisAt(1), orange} {
+			for _, want := range []color.RGBA{color.RGBA(report.Sequential.At(1)), orange} {
 				if count(picture, want) < 50 {
 					t.Errorf("%d pixels of %v", count(picture, want), want)
 				}
@@ -101,13 +107,40 @@ func count(img image.Image, c color.RGBA) (n int) {
 func TestViridis(t *testing.T) {
 	last := -1.0
 	for i := range 256 {
-		c := viridisAt(float64(i) / 255)
+		c := span{0, 255}.colour(float32(i))
 		// Relative luminance, of sRGB as if it were linear, grows with the real one.
 		y := 0.2126*float64(c.R) + 0.7152*float64(c.G) + 0.0722*float64(c.B)
 		if y < last-0.5 {
 			t.Errorf("colour %d is darker than the one before: %v after %v", i, y, last)
 		}
 		last = y
+	}
+}
+
+// TestNotFinite has numbers that are none where pictures and bars are drawn.
+func TestNotFinite(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	grey, top := color.NRGBA{128, 128, 128, 255}, report.Sequential.At(1)
+	for _, rest := range [][]float32{{1, 2}, {1, 1}, {1e38, 1e38}, {nan, -inf}} {
+		m := explain.Map{Height: 1, Width: 4, Values: append(rest, inf, nan)}
+		of := spanOf(m)
+		if !finite(of.low) || !finite(of.high) || !(of.low < of.high) {
+			t.Errorf("%v: from %v to %v", m.Values, of.low, of.high)
+		}
+		if img := coloured(m, of); img.RGBAAt(2, 0) != color.RGBA(top) || img.RGBAAt(3, 0) != color.RGBA(grey) {
+			t.Errorf("%v is drawn as %v", m.Values, img.Pix)
+		}
+	}
+	for _, p := range []float32{nan, inf, -1} {
+		if err := bars(io.Discard, []string{"a", "b"}, []float32{0.5, p}); err == nil || !strings.Contains(err.Error(), "class b the probability") {
+			t.Errorf("probability %v: %v", p, err)
+		}
+	}
+	for _, rate := range []float64{1e-6, 1, 3} { // a search that ends at its first step
+		path := filepath.Join(t.TempDir(), "rates.png")
+		if err := drawRates(path, "one", &train.RateCurve{Points: []train.RatePoint{{Rate: rate, Loss: 2, Smoothed: 2}}}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

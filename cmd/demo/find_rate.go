@@ -131,6 +131,9 @@ func drawRates(path, title string, c *train.RateCurve) error {
 	p.Legend.Left, p.Legend.Top = true, false
 	p.Legend.Padding, p.Legend.XOffs, p.Legend.YOffs = vg.Points(3), vg.Points(8), vg.Points(8)
 	p.X.Min, p.X.Max = c.Points[0].Rate, c.Points[len(c.Points)-1].Rate
+	if p.X.Min == p.X.Max { // a logarithmic axis cannot reach down to 0
+		p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
+	}
 	p.Y.Min, p.Y.Max = bottom, most
 	s := newSheet(8, 5)
 	p.Draw(s.at(0.1, 0.1, 7.7, 4.8))

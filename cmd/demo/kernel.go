@@ -163,7 +163,7 @@ func (s *sheet) matrix(c plotdraw.Canvas, title string, k filter.Kernel) {
 	}
 	img := image.NewRGBA(image.Rect(0, 0, n, n))
 	for i, w := range k.Weights {
-		img.SetRGBA(i%n, i/n, of.colour(w))
+		img.Set(i%n, i/n, of.colour(w))
 	}
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "column, from the pixel", "row, from the pixel"

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/pumice-ml/pumice/safetensors"
+	"github.com/pumice-ml/pumice/train/report"
 )
 
 // sheet is a picture of panels on a canvas, whose places are counted in inches from the
@@ -107,7 +108,7 @@ func scaled(img image.Image) image.Image {
 func (s *sheet) scale(c plotdraw.Canvas, unit string, of span) {
 	bar := image.NewRGBA(image.Rect(0, 0, 1, 256))
 	for i := range 256 {
-		bar.SetRGBA(0, 255-i, viridisAt(float64(i)/255))
+		bar.Set(0, 255-i, report.Sequential.At(float64(i)/255))
 	}
 	p := plot.New()
 	p.HideX()

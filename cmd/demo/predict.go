@@ -93,8 +93,7 @@ func (c *choices) predict(ctx context.Context, out io.Writer, checkpoint, file, 
 	if err != nil {
 		return err
 	}
-	bars(out, m.classes, probs)
-	return nil
+	return bars(out, m.classes, probs)
 }
 
 // asked is the example to tell the class of: an image file, a text, or one of the test
@@ -134,11 +133,15 @@ func tell(ctx context.Context, dev *compute.Device, model layers.Layer, storage 
 	return probs, errors.Join(p.WriteU32(x, ids), p.Run(ctx), p.Read(ctx, y, probs))
 }
 
-// bars prints a bar for each class and names the likeliest.
-func bars(out io.Writer, classes []string, probs []float32) {
+// bars prints a bar for each class and names the likeliest. It returns an error of
+// probabilities that are none.
+func bars(out io.Writer, classes []string, probs []float32) error {
 	const width = 40
 	best := 0
 	for i, p := range probs {
+		if !(p >= 0 && p <= 1.001) {
+			return fmt.Errorf("the model gives class %s the probability %v, want 0 to 1: are its weights and the input finite numbers?", classes[i], p)
+		}
 		if p > probs[best] {
 			best = i
 		}
@@ -153,4 +156,5 @@ func bars(out io.Writer, classes []string, probs []float32) {
 		}
 		fmt.Fprintf(out, "%*s %6.2f%% %s\n", longest, classes[i], 100*p, bar)
 	}
+	return nil
 }

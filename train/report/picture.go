@@ -51,15 +51,19 @@ var blueRed = func() palette.ColorMap {
 	return m
 }()
 
-// at is the colour of a number from 0 to 1.
-func (s Scale) at(v float64) color.Color {
+// At is the colour of a number from 0 to 1, of others that of the nearest of these, and of
+// NaN grey.
+func (s Scale) At(v float64) color.NRGBA {
+	if math.IsNaN(v) {
+		return color.NRGBA{128, 128, 128, 255}
+	}
 	v = min(max(v, 0), 1)
 	if s == Diverging {
 		c, err := blueRed.At(v)
 		if err != nil {
 			panic(err) // v is in range
 		}
-		return c
+		return color.NRGBAModel.Convert(c).(color.NRGBA)
 	}
 	at := v * float64(len(viridis)-1)
 	i := min(int(at), len(viridis)-2)
@@ -74,7 +78,7 @@ func (s Scale) at(v float64) color.Color {
 func (s Scale) CSS() template.CSS {
 	stops := make([]string, 9)
 	for i := range stops {
-		c := color.NRGBAModel.Convert(s.at(float64(i) / 8)).(color.NRGBA)
+		c := s.At(float64(i) / 8)
 		stops[i] = fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B)
 	}
 	return template.CSS("background:linear-gradient(to right," + strings.Join(stops, ",") + ")")
@@ -91,8 +95,8 @@ const maxMaps = 64
 
 // tiled draws maps side by side with a line of nothing between them, in the colours
 // of one scale: sequential ones from the least number to the largest, diverging ones
-// from minus the largest magnitude to plus that. It panics unless there is a map, and
-// all have one size.
+// from minus the largest magnitude to plus that. NaN is grey, an infinite number has the
+// colour at its end of the scale. It panics unless there is a map, and all have one size.
 func tiled(maps []plane, s Scale) *Picture {
 	p := &Picture{Colours: s, Left: max(0, len(maps)-maxMaps)}
 	maps = maps[:min(len(maps), maxMaps)]
@@ -119,19 +123,22 @@ func tiled(maps []plane, s Scale) *Picture {
 	for i, m := range maps {
 		x0, y0 := i%columns*w, i/columns*h
 		for j, v := range m.values {
-			part := 0.5
-			if p.High > p.Low {
-				part = (float64(v) - p.Low) / (p.High - p.Low)
-			}
-			c := color.Color(color.NRGBA{128, 128, 128, 255}) // no number
-			if !math.IsNaN(part) {
-				c = s.at(part)
-			}
-			img.Set(x0+j%m.width, y0+j/m.width, c)
+			img.SetNRGBA(x0+j%m.width, y0+j/m.width, s.At(p.part(float64(v))))
 		}
 	}
 	p.Image = img
 	return p
+}
+
+// part is where a number stands between Low and High, from 0 to 1.
+func (p *Picture) part(v float64) float64 {
+	switch {
+	case p.High > p.Low:
+		return (v - p.Low) / (p.High - p.Low)
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return v
+	}
+	return 0.5
 }
 
 // columnsOf is how many maps stand in a row, so that a picture is about twice as wide

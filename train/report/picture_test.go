@@ -11,18 +11,17 @@ import (
 func TestScales(t *testing.T) {
 	before := -1.0
 	for i := range 101 {
-		c := color.NRGBAModel.Convert(Sequential.at(float64(i) / 100)).(color.NRGBA)
+		c := Sequential.At(float64(i) / 100)
 		light := 0.2126*float64(c.R) + 0.7152*float64(c.G) + 0.0722*float64(c.B)
 		if light <= before {
 			t.Errorf("at %d%% the light is %v, after %v", i, light, before)
 		}
 		before = light
 	}
-	if Sequential.at(0) != (color.NRGBA{68, 1, 84, 255}) || Sequential.at(2) != (color.NRGBA{253, 231, 37, 255}) {
-		t.Errorf("ends %v, %v", Sequential.at(0), Sequential.at(2))
+	if Sequential.At(0) != (color.NRGBA{68, 1, 84, 255}) || Sequential.At(2) != (color.NRGBA{253, 231, 37, 255}) {
+		t.Errorf("ends %v, %v", Sequential.At(0), Sequential.At(2))
 	}
-	at := func(v float64) color.NRGBA { return color.NRGBAModel.Convert(Diverging.at(v)).(color.NRGBA) }
-	if low, zero, high := at(0), at(0.5), at(1); low.B <= low.R || high.R <= high.B || min(zero.R, zero.G, zero.B) < 200 {
+	if low, zero, high := Diverging.At(0), Diverging.At(0.5), Diverging.At(1); low.B <= low.R || high.R <= high.B || min(zero.R, zero.G, zero.B) < 200 {
 		t.Errorf("ends %v, %v, middle %v", low, high, zero)
 	}
 }
@@ -40,7 +39,7 @@ func TestTiled(t *testing.T) {
 		x, y int
 		want color.Color
 	}{
-		{0, 0, Sequential.at(0)}, {1, 1, Sequential.at(3.0 / 8)}, {4, 1, Sequential.at(1)}, {6, 0, color.NRGBA{128, 128, 128, 255}}, {2, 0, color.NRGBA{}},
+		{0, 0, Sequential.At(0)}, {1, 1, Sequential.At(3.0 / 8)}, {4, 1, Sequential.At(1)}, {6, 0, color.NRGBA{128, 128, 128, 255}}, {2, 0, color.NRGBA{}},
 	} {
 		if got := p.Image.At(c.x, c.y); got != c.want {
 			t.Errorf("at %d, %d: %v, want %v", c.x, c.y, got, c.want)
@@ -52,8 +51,18 @@ func TestTiled(t *testing.T) {
 	if many := tiled(cut(make([]float32, 100), 1, 1), Sequential); many.Maps != maxMaps || many.Left != 100-maxMaps {
 		t.Errorf("%d maps, %d left out", many.Maps, many.Left)
 	}
-	if none := tiled(cut([]float32{nan, nan}, 1, 1), Sequential); math.IsNaN(none.Low) || math.IsInf(none.High, 0) {
-		t.Errorf("no numbers: from %v to %v", none.Low, none.High)
+	grey := color.NRGBA{128, 128, 128, 255}
+	for _, s := range []Scale{Sequential, Diverging} {
+		if none := tiled(cut([]float32{nan, nan}, 1, 1), s); math.IsNaN(none.Low) || math.IsInf(none.High, 0) || none.Image.At(0, 0) != grey {
+			t.Errorf("no numbers: from %v to %v in %v, want grey", none.Low, none.High, none.Image.At(0, 0))
+		}
+		inf := float32(math.Inf(1))
+		for _, rest := range []float32{0, 2} {
+			p := tiled(cut([]float32{-inf, 0, rest, inf, nan}, 1, 5), s)
+			if p.Image.At(0, 0) != s.At(0) || p.Image.At(3, 0) != s.At(1) || p.Image.At(4, 0) != grey || math.IsInf(p.High-p.Low, 0) {
+				t.Errorf("infinite numbers beside %v: %v", rest, p.Image)
+			}
+		}
 	}
 }
 
