@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -32,19 +33,18 @@ type curve struct {
 }
 
 func curveOf(name string, h train.History, f func(train.Epoch) float64) curve {
-	xy := make(plotter.XYs, len(h))
-	for i, e := range h {
-		xy[i] = plotter.XY{X: float64(e.Epoch), Y: f(e)}
+	var xy plotter.XYs
+	for _, e := range h {
+		if y := f(e); finite(y) {
+			xy = append(xy, plotter.XY{X: float64(e.Epoch), Y: y})
+		}
 	}
 	return curve{name: name, xy: xy}
 }
 
-func lossOf(e train.Epoch) float64         { return e.Loss }
-func testLossOf(e train.Epoch) float64     { return e.TestLoss }
-func accuracyOf(e train.Epoch) float64     { return 100 * e.TrainAccuracy }
-func testAccuracyOf(e train.Epoch) float64 { return 100 * e.TestAccuracy }
-
-// WriteCurve draws loss and accuracy by epoch, one above the other, as a PNG.
+// WriteCurve draws loss and accuracy by epoch, one above the other, as a PNG: those of
+// training, and of the test set where there is one. Without an accuracy there is the loss
+// alone.
 func WriteCurve(w io.Writer, h train.History) error {
 	pair := func(training, test func(train.Epoch) float64) []curve {
 		a, b := curveOf("training", h, training), curveOf("test", h, test)
@@ -84,16 +84,19 @@ func writePlots(w io.Writer, loss, accuracy []curve) error {
 	if err != nil {
 		return err
 	}
-	below, err := chart("Accuracy by epoch", "accuracy in %", accuracy, true)
-	if err != nil {
-		return err
+	plots := [][]*plot.Plot{{above}}
+	if slices.ContainsFunc(accuracy, func(c curve) bool { return len(c.xy) > 0 }) {
+		below, err := chart("Accuracy by epoch", "accuracy in %", accuracy, true)
+		if err != nil {
+			return err
+		}
+		plots = append(plots, []*plot.Plot{below})
 	}
-	canvas := vgimg.New(8*vg.Inch, 8*vg.Inch)
+	canvas := vgimg.New(8*vg.Inch, vg.Length(4*len(plots))*vg.Inch)
 	tiles := draw.Tiles{
-		Rows: 2, Cols: 1, PadX: vg.Millimeter * 4, PadY: vg.Millimeter * 6,
+		Rows: len(plots), Cols: 1, PadX: vg.Millimeter * 4, PadY: vg.Millimeter * 6,
 		PadTop: vg.Millimeter * 4, PadBottom: vg.Millimeter * 4, PadLeft: vg.Millimeter * 4, PadRight: vg.Millimeter * 6,
 	}
-	plots := [][]*plot.Plot{{above}, {below}}
 	for i, c := range plot.Align(plots, tiles, draw.New(canvas)) {
 		plots[i][0].Draw(c[0])
 	}

@@ -181,8 +181,10 @@ func (f *Folder) moveEarlier() error {
 }
 
 // Epoch writes what an epoch gave: its numbers as events, its line, which is on the
-// disk when Epoch returns, the table and the curve.
+// disk when Epoch returns, the table and the curve. Metrics that are not finite are left
+// out.
 func (f *Folder) Epoch(e train.Epoch) error {
+	e = sound(e)
 	if want := len(f.lines) + 1; e.Epoch != want {
 		return fmt.Errorf("report: %s: epoch %d, want %d", f.Dir, e.Epoch, want)
 	}
@@ -234,9 +236,10 @@ func (f *Folder) draw() error {
 // scalars writes the numbers of an epoch as events, at the last of its steps.
 func (f *Folder) scalars(e train.Epoch) error {
 	var err error
-	names, values := columns(e)
-	for i, name := range names[1:] {
-		err = errors.Join(err, f.events.Scalar(tagOf(name), e.Epoch*f.steps, values[i+1]))
+	for name, v := range columns(e) {
+		if name != "epoch" {
+			err = errors.Join(err, f.events.Scalar(tagOf(name), e.Epoch*f.steps, v))
+		}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"image/png"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -299,13 +300,33 @@ func TestEarlierRun(t *testing.T) {
 // TestColumns wants every number of an epoch once, the known ones first, and in the
 // table an empty place where an epoch lacks one.
 func TestColumns(t *testing.T) {
-	all := map[string]any{
-		"epoch": 2.0, "loss": 0.5, "train_accuracy": 0.8, "test_loss": 0.6, "test_accuracy": 0.7, "seconds": 3.0, "images_per_second": 9.0,
-		"learning_rate": 0.01, "metrics": map[string]any{"accuracy": 0.8, "top3": 0.9}, "test_metrics": map[string]any{"top3": 0.85}, "confusion": []any{},
+	one := train.Epoch{
+		Epoch: 2, Loss: 0.5, TrainAccuracy: 0.8, TestLoss: 0.6, TestAccuracy: 0.7, Seconds: 3, ImagesPerSecond: 9,
+		LearningRate: 0.01, Metrics: map[string]float64{"accuracy": 0.8, "top3": 0.9}, TestMetrics: map[string]float64{"top3": 0.85}, Confusion: train.Confusion{{1}},
 	}
-	names, values := flat(all)
-	if got := fmt.Sprint(names[7:], values[7:]); len(names) != 10 || got != "[learning_rate train_top3 test_top3] [0.01 0.9 0.85]" {
-		t.Errorf("%v", got)
+	var names []string
+	var values []float64
+	for name, v := range columns(one) {
+		names, values = append(names, name), append(values, v)
+	}
+	if got := fmt.Sprint(names[7:], values[7:]); len(names) != 10 || !slices.Equal(names[:7], leading) || got != "[learning_rate train_top3 test_top3] [0.01 0.9 0.85]" {
+		t.Errorf("%v, after %v", got, names)
+	}
+	// Every number of an epoch is a column.
+	one.Skipped = 1
+	b, err := json.Marshal(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written map[string]any
+	if err := json.Unmarshal(b, &written); err != nil {
+		t.Fatal(err)
+	}
+	got := maps.Collect(columns(one))
+	for name, v := range written {
+		if x, ok := v.(float64); ok && got[name] != x {
+			t.Errorf("%s is %v in JSON, %v in the columns", name, x, got[name])
+		}
 	}
 	for column, want := range map[string]string{"loss": "loss/train", "test_loss": "loss/test", "train_top3": "top3/train", "seconds": "speed/seconds", "learning_rate": "learning_rate"} {
 		if got := tagOf(column); got != want {
@@ -329,6 +350,52 @@ func TestColumns(t *testing.T) {
 	v := view{Report{History: h}}
 	if d := v.others(); len(d) != 1 || !strings.Contains(strings.ToLower(fmt.Sprint(d[0])), "learning rate") {
 		t.Errorf("%d other charts, want that of the learning rate, and none of skipped steps", len(d))
+	}
+}
+
+// TestWithoutTest wants no number of a test set that is not there, and no accuracy of
+// targets that are numbers, and takes metrics that are not finite.
+func TestWithoutTest(t *testing.T) {
+	dir := t.TempDir()
+	f := begin(t, dir, false, nil)
+	for i := range 2 {
+		add(t, f, train.History{{Epoch: i + 1, Loss: 2, Seconds: 1, Metrics: map[string]float64{"mae": 1, "mse": math.Inf(1)}}})
+	}
+	f.Close()
+	b, err := os.ReadFile(filepath.Join(dir, csvName))
+	if err != nil || string(b) != "epoch,loss,seconds,images_per_second,learning_rate,train_mae\n1,2,1,0,0,1\n2,2,1,0,0,1\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	for tag := range scalars(t, dir) {
+		if strings.Contains(tag, "test") || strings.Contains(tag, "accuracy") || strings.Contains(tag, "mse") {
+			t.Errorf("there are events of %s", tag)
+		}
+	}
+	r, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if best, ok := r.Best(); ok {
+		t.Errorf("the best accuracy of none is in %+v", best)
+	}
+	var out bytes.Buffer
+	if err := errors.Join(WriteRuns(&out, []*Run{r}), WriteComparison(&out, []*Run{r, r})); err != nil || strings.Contains(out.String(), "0.00") || strings.Contains(out.String(), "epoch 1 test") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	v := view{Report{Config: Config{Data: Data{Test: 10}}, History: r.History}}
+	for _, d := range v.Curves() {
+		for _, l := range d.Lines {
+			if l.Name != "training" || len(l.Points) != 2 {
+				t.Errorf("%s has %+v", d.Title, l)
+			}
+		}
+	}
+	out.Reset()
+	if err := WriteCurve(&out, r.History); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := png.DecodeConfig(&out); err != nil || c.Height > c.Width*5/8 {
+		t.Errorf("curves of %+v, %v, want that of the loss alone", c, err)
 	}
 }
 

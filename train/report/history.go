@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -70,19 +71,22 @@ func writeLines(path string, lines []line) error {
 }
 
 // WriteCSV writes a line for each epoch, after one of names. An epoch has no number
-// where another has one that it lacks.
+// where another has one that it lacks, or where its own is not finite.
 func WriteCSV(w io.Writer, h train.History) error {
-	names, _ := columns(train.Epoch{})
+	var more []string
+	has := map[string]bool{}
 	rows := make([]map[string]float64, len(h))
 	for i, e := range h {
-		more, values := columns(e)
 		rows[i] = map[string]float64{}
-		for j, name := range more {
-			if rows[i][name] = values[j]; !slices.Contains(names, name) {
-				names = append(names, name)
+		for name, v := range columns(e) {
+			if !has[name] && !slices.Contains(leading, name) {
+				more = append(more, name)
 			}
+			rows[i][name], has[name] = v, true
 		}
 	}
+	names := slices.DeleteFunc(slices.Clone(leading), func(name string) bool { return len(h) > 0 && !has[name] })
+	names = append(names, more...)
 	table := [][]string{names}
 	for _, row := range rows {
 		line := make([]string, len(names))
@@ -99,46 +103,74 @@ func WriteCSV(w io.Writer, h train.History) error {
 	return nil
 }
 
-// leading are the columns that every epoch has, in their order.
+// leading are the columns that come first, in their order.
 var leading = []string{"epoch", "loss", "train_accuracy", "test_loss", "test_accuracy", "seconds", "images_per_second"}
 
-// columns are the numbers of an epoch, by the names of its JSON form, so that a table
-// holds what a line of history.jsonl does.
-func columns(e train.Epoch) (names []string, values []float64) {
-	b, err := json.Marshal(e)
-	if err != nil {
-		return nil, nil // NaN, which a loop never puts in its history
+// columns yields the numbers of an epoch that are finite, each name once: those of its
+// JSON form, and the metrics, with train_ and test_ before their names. Accuracies of
+// targets that are no classes, and numbers of a set that was not there, are left out.
+func columns(e train.Epoch) iter.Seq2[string, float64] {
+	return func(yield func(string, float64) bool) {
+		seen, more := map[string]bool{}, true
+		add := func(name string, v float64) {
+			if more && !seen[name] && finite(v) {
+				seen[name], more = true, yield(name, v)
+			}
+		}
+		add("epoch", float64(e.Epoch))
+		add("loss", e.Loss)
+		add("train_accuracy", shareOf(e))
+		add("test_loss", testLossOf(e))
+		add("test_accuracy", testShareOf(e))
+		add("seconds", e.Seconds)
+		add("images_per_second", e.ImagesPerSecond)
+		add("learning_rate", e.LearningRate)
+		for name, v := range sorted(e.Metrics) {
+			add("train_"+name, v)
+		}
+		if e.Skipped > 0 {
+			add("skipped", float64(e.Skipped))
+		}
+		for name, v := range sorted(e.TestMetrics) {
+			add("test_"+name, v)
+		}
 	}
-	var all map[string]any
-	if err := json.Unmarshal(b, &all); err != nil {
-		panic(err) // it was just written
-	}
-	return flat(all)
 }
 
-// flat orders numbers by name, the leading ones first. Those of metrics and
-// test_metrics get train_ and test_ before their names.
-func flat(all map[string]any) (names []string, values []float64) {
-	add := func(name string, v any) {
-		if x, ok := v.(float64); ok && !slices.Contains(names, name) {
-			names, values = append(names, name), append(values, x)
-		}
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// The numbers of an epoch, NaN where it has none: of targets that are no classes there is
+// no accuracy, and without a set to measure on nothing of that.
+
+func lossOf(e train.Epoch) float64         { return e.Loss }
+func accuracyOf(e train.Epoch) float64     { return 100 * shareOf(e) }
+func testAccuracyOf(e train.Epoch) float64 { return 100 * testShareOf(e) }
+
+func shareOf(e train.Epoch) float64 { return share(e.TrainAccuracy, e.Metrics) }
+
+func testShareOf(e train.Epoch) float64 { return share(e.TestAccuracy, e.TestMetrics) }
+
+func share(accuracy float64, metrics map[string]float64) float64 {
+	if _, ok := metrics["accuracy"]; !ok && accuracy == 0 {
+		return math.NaN()
 	}
-	for _, name := range leading {
-		add(name, all[name])
+	return accuracy
+}
+
+func testLossOf(e train.Epoch) float64 {
+	if e.TestMetrics == nil && e.TestLoss == 0 {
+		return math.NaN()
 	}
-	for name, v := range sorted(all) {
-		within, ok := v.(map[string]any)
-		if !ok {
-			add(name, v)
-			continue
-		}
-		prefix := map[string]string{"metrics": "train_", "test_metrics": "test_"}[name]
-		for inner, v := range sorted(within) {
-			add(prefix+inner, v)
-		}
+	return e.TestLoss
+}
+
+// sound is an epoch without metrics that are not finite, which JSON has no form of.
+func sound(e train.Epoch) train.Epoch {
+	for _, m := range []*map[string]float64{&e.Metrics, &e.TestMetrics} {
+		*m = maps.Clone(*m)
+		maps.DeleteFunc(*m, func(_ string, v float64) bool { return !finite(v) })
 	}
-	return names, values
+	return e
 }
 
 // sorted yields a map in the order of its keys.

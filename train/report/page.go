@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -79,8 +80,10 @@ func (v view) Seconds() float64 { return (&Run{History: v.History}).Seconds() }
 // Classes reports whether accuracies mean anything.
 func (v view) Classes() bool { return len(v.Config.Data.Classes) > 0 }
 
-// Tested reports whether there was a test set.
-func (v view) Tested() bool { return v.Config.Data.Test > 0 }
+// Tested reports whether there was a set to measure on after each epoch.
+func (v view) Tested() bool {
+	return v.Config.Data.Test > 0 && slices.ContainsFunc(v.History, func(e train.Epoch) bool { return finite(testLossOf(e)) })
+}
 
 // Curves are the charts of the history.
 func (v view) Curves() (all []*drawing) {
@@ -99,6 +102,7 @@ func (v view) Curves() (all []*drawing) {
 		all = append(all, byEpoch("Accuracy", "accuracy in %", v.History, pair(accuracyOf, testAccuracyOf)))
 	}
 	all = append(all, v.others()...)
+	all = slices.DeleteFunc(all, func(d *drawing) bool { return len(d.Lines) == 0 })
 	return append(all, byEpoch("Speed", "training examples per second", v.History, map[string]func(train.Epoch) float64{
 		"training": func(e train.Epoch) float64 { return e.ImagesPerSecond },
 	}))
@@ -106,10 +110,17 @@ func (v view) Curves() (all []*drawing) {
 
 // others are the charts of what else the epochs have: the learning rate, and other
 // metrics, those of the training and the test set together.
-func (v view) others() (all []*drawing) {
-	names, _ := columns(v.History[len(v.History)-1])
+func (v view) others() (drawings []*drawing) {
+	numbers := map[int]map[string]float64{} // of an epoch, by column
 	charts := map[string]map[string]func(train.Epoch) float64{}
-	for _, column := range names {
+	all := map[string]bool{}
+	for _, e := range v.History {
+		numbers[e.Epoch] = maps.Collect(columns(e))
+		for column := range numbers[e.Epoch] {
+			all[column] = true
+		}
+	}
+	for column := range sorted(all) {
 		name, set, _ := strings.Cut(tagOf(column), "/")
 		if slices.Contains(leading, column) || name == "accuracy" || name == "skipped" {
 			continue
@@ -122,24 +133,23 @@ func (v view) others() (all []*drawing) {
 			line = "test"
 		}
 		charts[name][line] = func(e train.Epoch) float64 {
-			names, values := columns(e)
-			if i := slices.Index(names, column); i >= 0 {
-				return values[i]
+			if v, ok := numbers[e.Epoch][column]; ok {
+				return v
 			}
-			return 0
+			return math.NaN()
 		}
 	}
 	for name, lines := range sorted(charts) {
-		all = append(all, byEpoch(strings.ReplaceAll(name, "_", " "), unitOf(name), v.History, lines))
+		drawings = append(drawings, byEpoch(strings.ReplaceAll(name, "_", " "), unitOf(name), v.History, lines))
 	}
-	return all
+	return drawings
 }
 
 // unitOf is what the axis of a metric says.
 func unitOf(name string) string {
 	switch name {
 	case "learning_rate":
-		return "step of the optimizer"
+		return "of the epoch's last update"
 	case "precision", "recall", "f1":
 		return "share, mean of the classes"
 	}

@@ -74,15 +74,15 @@ func Find(root string) ([]*Run, error) {
 	return all, wrong
 }
 
-// Best is the epoch with the highest test accuracy, the first of several; ok is
-// false where there is no epoch.
+// Best is the epoch with the highest accuracy on the set that was measured after each, the
+// first of several; ok is false where no epoch has one.
 func (r *Run) Best() (best train.Epoch, ok bool) {
-	for i, e := range r.History {
-		if i == 0 || e.TestAccuracy > best.TestAccuracy {
-			best = e
+	for _, e := range r.History {
+		if finite(testShareOf(e)) && (!ok || e.TestAccuracy > best.TestAccuracy) {
+			best, ok = e, true
 		}
 	}
-	return best, len(r.History) > 0
+	return best, ok
 }
 
 // Seconds is the time of training, without that of evaluations.
@@ -116,7 +116,7 @@ type Difference struct {
 }
 
 // Compare returns what differs between the settings of runs, and, side by side, the
-// numbers of each epoch.
+// numbers of each epoch. When they began is no setting, nor is --out.
 func Compare(runs []*Run) (settings, epochs []Difference) {
 	all := make([]map[string]string, len(runs))
 	var names []string
@@ -140,7 +140,7 @@ func Compare(runs []*Run) (settings, epochs []Difference) {
 			d.Values = append(d.Values, all[i][name])
 			different[all[i][name]] = true
 		}
-		if len(different) > 1 && name != "--out" {
+		if len(different) > 1 && name != "--out" && name != "start" {
 			settings = append(settings, d)
 		}
 	}
@@ -153,25 +153,30 @@ func compareEpochs(runs []*Run) (all []Difference) {
 		last = max(last, len(r.History))
 	}
 	for _, c := range []struct {
-		name string
-		of   func(train.Epoch) string
+		name, format string
+		of           func(train.Epoch) float64
 	}{
-		{"loss", func(e train.Epoch) string { return fmt.Sprintf("%.4f", e.Loss) }},
-		{"train %", func(e train.Epoch) string { return fmt.Sprintf("%.2f", 100*e.TrainAccuracy) }},
-		{"test loss", func(e train.Epoch) string { return fmt.Sprintf("%.4f", e.TestLoss) }},
-		{"test %", func(e train.Epoch) string { return fmt.Sprintf("%.2f", 100*e.TestAccuracy) }},
-		{"seconds", func(e train.Epoch) string { return fmt.Sprintf("%.1f", e.Seconds) }},
+		{"loss", "%.4f", lossOf},
+		{"train %", "%.2f", accuracyOf},
+		{"test loss", "%.4f", testLossOf},
+		{"test %", "%.2f", testAccuracyOf},
+		{"seconds", "%.1f", func(e train.Epoch) float64 { return e.Seconds }},
 	} {
 		for epoch := range last {
 			d := Difference{Name: fmt.Sprintf("epoch %d %s", epoch+1, c.name)}
+			has := false
 			for _, r := range runs {
+				text := ""
 				if epoch < len(r.History) {
-					d.Values = append(d.Values, c.of(r.History[epoch]))
-				} else {
-					d.Values = append(d.Values, "")
+					if v := c.of(r.History[epoch]); finite(v) {
+						text, has = fmt.Sprintf(c.format, v), true
+					}
 				}
+				d.Values = append(d.Values, text)
 			}
-			all = append(all, d)
+			if has {
+				all = append(all, d)
+			}
 		}
 	}
 	return all

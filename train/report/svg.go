@@ -36,8 +36,8 @@ type svgLine struct {
 	Series int // colour and mark
 	Path   template.HTMLAttr
 	Points []svgPoint
-	LegendX,
-	LegendY float64
+	// LegendX is where the line's name begins; 0 where none is wanted.
+	LegendX float64
 }
 
 type svgPoint struct {
@@ -79,13 +79,18 @@ func (d *drawing) y(v float64) float64 {
 
 func round(v float64) float64 { return math.Round(100*v) / 100 }
 
-// byEpoch draws numbers of the epochs. Names and numbers are of as many lines.
+// byEpoch draws numbers of the epochs by line; those that are not finite are left out.
 func byEpoch(title, unit string, h train.History, lines map[string]func(train.Epoch) float64) *drawing {
 	least, most := math.Inf(1), math.Inf(-1)
 	for _, f := range lines {
 		for _, e := range h {
-			least, most = min(least, f(e)), max(most, f(e))
+			if y := f(e); finite(y) {
+				least, most = min(least, y), max(most, y)
+			}
 		}
+	}
+	if least > most {
+		least, most = 0, 0
 	}
 	room := (most - least) / 20
 	d := newDrawing(title, "epoch", unit, 1, float64(len(h)), least-room, most+room)
@@ -94,17 +99,18 @@ func byEpoch(title, unit string, h train.History, lines map[string]func(train.Ep
 		d.XTicks = append(d.XTicks, mark{d.x(float64(h[i].Epoch)), fmt.Sprint(h[i].Epoch)})
 	}
 	for name, f := range sorted(lines) {
-		// Training is always the first line, test the second.
-		l := svgLine{Name: name, Series: len(d.Lines)}
-		if name == "training" {
-			l.Series = 0
-		} else if name == "test" {
+		l := svgLine{Name: name} // training is the first series, what was held out the second
+		if name != "training" {
 			l.Series = 1
 		}
 		var path strings.Builder
-		for i, e := range h {
-			p := svgPoint{d.x(float64(e.Epoch)), d.y(f(e)), fmt.Sprintf("%s, epoch %d: %s", name, e.Epoch, short(f(e)))}
-			if i == 0 {
+		for _, e := range h {
+			y := f(e)
+			if !finite(y) {
+				continue
+			}
+			p := svgPoint{d.x(float64(e.Epoch)), d.y(y), fmt.Sprintf("%s, epoch %d: %s", name, e.Epoch, short(y))}
+			if path.Len() == 0 {
 				path.WriteString("M")
 			} else {
 				path.WriteString("L")
@@ -114,12 +120,15 @@ func byEpoch(title, unit string, h train.History, lines map[string]func(train.Ep
 				l.Points = append(l.Points, p)
 			}
 		}
+		if path.Len() == 0 {
+			continue
+		}
 		l.Path = template.HTMLAttr(`d="` + path.String() + `"`)
 		d.Lines = append(d.Lines, l)
 	}
 	if len(d.Lines) > 1 {
 		for i := range d.Lines {
-			d.Lines[i].LegendX, d.Lines[i].LegendY = d.Right-float64(90*(len(d.Lines)-d.Lines[i].Series)), 20
+			d.Lines[i].LegendX = d.Right - float64(90*(len(d.Lines)-d.Lines[i].Series))
 		}
 	}
 	return d
