@@ -107,6 +107,32 @@ func TestTrainJSON(t *testing.T) {
 	}
 }
 
+// TestValidationJSON wants what is measured on a part of the training set to be called so,
+// and the test set to be measured once, after the reason to stop.
+func TestValidationJSON(t *testing.T) {
+	dir := t.TempDir()
+	all := lines(t, must(t, "train", "--device", "reference", "--images", "200", "--batch", "20", "--model", "mlp", "--epochs", "9", "--lr", "1e-9",
+		"--validation", "0.2", "--patience", "1", "--monitor", "test_accuracy", "--json", "--no-report", "--out", dir))
+	last := map[string]map[string]any{}
+	for _, event := range all {
+		last[fmt.Sprint(event["event"])] = event
+	}
+	if why := fmt.Sprint(last["stopped"]["reason"]); !strings.Contains(why, "accuracy") || last["epoch"]["epoch"] != 2.0 {
+		t.Errorf("stopped because of %q, want a reason, after 2 epochs: %v", why, all)
+	}
+	if e := last["test"]; e["examples"] != 40.0 || e["accuracy"] == nil || e["loss"] == nil {
+		t.Errorf("the test set: %v", e)
+	}
+	for _, name := range []string{"epoch", "done"} {
+		if e := last[name]; e["validation_accuracy"] == nil || e["test_accuracy"] != nil || e["test_loss"] != nil {
+			t.Errorf("%v", e)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "config.json")); err != nil || !strings.Contains(string(text), `"held": "validation"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 func TestTrainPlain(t *testing.T) {
 	out := must(t, "--images", "300", "--epochs", "1", "--model", "mlp", "--out", t.TempDir())
 	for _, want := range []string{"device: ", "the best adapter here", "Linear(784, 128)", "epoch 1/1", "SHA-256"} {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -46,10 +49,7 @@ func (r *printer) close() {
 
 func (r *printer) epoch(e train.Epoch, of int) {
 	if r.json {
-		jsonLine(r.out, struct {
-			Event string `json:"event"`
-			train.Epoch
-		}{"epoch", e})
+		jsonLine(r.out, r.event(e))
 		return
 	}
 	skipped := ""
@@ -66,6 +66,44 @@ func (r *printer) epoch(e train.Epoch, of int) {
 	r.board.evaluated(point{float64(e.Epoch), e.TestLoss, e.TestAccuracy})
 }
 
+// event is an epoch as JSON has it, in which what was measured has its own name.
+func (r *printer) event(e train.Epoch) map[string]any {
+	b, err := json.Marshal(e)
+	all := map[string]any{}
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err != nil {
+		return map[string]any{"event": "epoch", "epoch": e.Epoch, "error": err.Error()}
+	}
+	for name, v := range maps.Clone(all) {
+		if rest, ok := strings.CutPrefix(name, "test_"); ok {
+			delete(all, name)
+			all[r.caption.held+"_"+rest] = v
+		}
+	}
+	all["event"] = "epoch"
+	return all
+}
+
+// stopped prints why a run ends before its last epoch.
+func (r *printer) stopped(why string) {
+	if r.json {
+		jsonLine(r.out, map[string]any{"event": "stopped", "reason": why})
+		return
+	}
+	fmt.Fprintf(r.out, "stopped early: %s\n", why)
+}
+
+// tested prints how good the model is on a test set that was not looked at before.
+func (r *printer) tested(name string, m train.Metrics) {
+	if r.json {
+		jsonLine(r.out, map[string]any{"event": "test", "data": name, "examples": m.Rows, "accuracy": m.Accuracy, "loss": m.Loss})
+		return
+	}
+	fmt.Fprintf(r.out, "%s, %d examples that were not used before: accuracy %.2f%%, loss %.4f\n", name, m.Rows, 100*m.Accuracy, m.Loss)
+}
+
 // done prints what a finished run gave.
 func (r *printer) done(h train.History, took time.Duration, checkpoint, page, sum string) {
 	seconds, last := 0.0, train.Epoch{}
@@ -75,7 +113,7 @@ func (r *printer) done(h train.History, took time.Duration, checkpoint, page, su
 	}
 	if r.json {
 		jsonLine(r.out, map[string]any{
-			"event": "done", "test_accuracy": last.TestAccuracy, "train_seconds": seconds, "checkpoint": checkpoint, "report": page, "weights_sha256": sum,
+			"event": "done", r.caption.held + "_accuracy": last.TestAccuracy, "train_seconds": seconds, "checkpoint": checkpoint, "report": page, "weights_sha256": sum,
 		})
 		return
 	}

@@ -193,10 +193,8 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	show := o.printer(out, dev, why, model, trainSet)
 	defer show.close()
-	if !o.json {
-		below := train.Callback{AfterFit: func(*train.Fit) error { show.close(); return nil }} // what follows stands where the dashboard was
-		loop.Callbacks = append(loop.Callbacks, below, o.runFlags.tell(ctx, out, testSet))
-	}
+	below := train.Callback{AfterFit: func(*train.Fit) error { show.close(); return nil }} // what follows stands where the dashboard was
+	loop.Callbacks = append(loop.Callbacks, below, o.runFlags.tell(ctx, show, testSet))
 	loop.Model, loop.Finished = model, show.epoch
 	loop.Checkpoint, loop.Previous, loop.Resume = checkpoint, filepath.Join(o.out, "checkpoint.previous.safetensors"), o.resume
 	loop.Notes, loop.Source = o.notes(trainSet.Spec()), o.source()
@@ -232,7 +230,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err := layers.SaveFile(filepath.Join(o.out, "weights.safetensors"), model); err != nil {
 		return err
 	}
-	page, err := o.page(ctx, recorder, loop, dev, trainSet, testSet)
+	page, err := o.page(ctx, recorder, loop, dev, fitSet, testSet)
 	if err != nil { // the run is whole without it
 		err = fmt.Errorf("train: report.html: %w", err)
 	}

@@ -139,14 +139,14 @@ func (o *runFlags) sets(trainSet, testSet data.Dataset, seed uint32) (fit, valid
 
 // tell is a callback that prints what is known at the end: why it came early, how good the
 // model is on a test set that was not looked at before, and what it confuses.
-func (o *runFlags) tell(ctx context.Context, out io.Writer, testSet data.Dataset) train.Callback {
+func (o *runFlags) tell(ctx context.Context, show *printer, testSet data.Dataset) train.Callback {
 	return train.Callback{AfterFit: func(f *train.Fit) error {
 		if why := f.Stopped(); why != "" {
-			fmt.Fprintf(out, "stopped early: %s\n", why)
+			show.stopped(why)
 		}
-		if o.metrics && len(f.History) > 0 {
+		if o.metrics && !show.json && len(f.History) > 0 {
 			last := f.History[len(f.History)-1]
-			confusion(out, fmt.Sprintf("of epoch %d", last.Epoch), last.Confusion, f.Train.Spec().Classes)
+			confusion(show.out, fmt.Sprintf("of epoch %d", last.Epoch), last.Confusion, f.Train.Spec().Classes)
 		}
 		if o.validation == 0 {
 			return nil
@@ -160,9 +160,9 @@ func (o *runFlags) tell(ctx context.Context, out io.Writer, testSet data.Dataset
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s, %d examples that were not used before: accuracy %.2f%%, loss %.4f\n", testSet.Spec().Name, m.Rows, 100*m.Accuracy, m.Loss)
-		if o.metrics {
-			confusion(out, "of the test set", m.Confusion, f.Train.Spec().Classes)
+		show.tested(testSet.Spec().Name, m)
+		if o.metrics && !show.json {
+			confusion(show.out, "of the test set", m.Confusion, f.Train.Spec().Classes)
 		}
 		return nil
 	}}

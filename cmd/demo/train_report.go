@@ -52,7 +52,7 @@ func (o *trainOptions) recorder(l *train.Loop, dev *compute.Device, trainSet, te
 	spec := trainSet.Spec()
 	r := &report.Recorder{Dir: o.out, Config: report.Config{
 		Flags: o.told, Versions: report.Versions(), Device: report.DeviceOf(dev), Seed: o.seed,
-		Data:  report.Data{Name: spec.Name, Train: trainSet.Len(), Shape: spec.Shape, Classes: spec.Classes},
+		Data:  report.Data{Name: spec.Name, Train: trainSet.Len(), Held: o.held(), Shape: spec.Shape, Classes: spec.Classes},
 		Model: report.Model{Name: o.model, Parameters: layers.CountParams(l.Model)},
 	}}
 	if testSet != nil {

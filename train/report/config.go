@@ -85,8 +85,16 @@ type Data struct {
 	Name    string   `json:"name"`
 	Train   int      `json:"train"` // examples
 	Test    int      `json:"test"`
-	Shape   []int    `json:"shape"` // of one example
+	Held    string   `json:"held,omitempty"` // what was measured after each epoch: "validation", or "test", the default
+	Shape   []int    `json:"shape"`          // of one example
 	Classes []string `json:"classes,omitempty"`
+}
+
+func (d Data) held() string {
+	if d.Held == "" {
+		return "test"
+	}
+	return d.Held
 }
 
 // Model is what a run trained.
@@ -144,6 +152,7 @@ func (c Config) Settings() [][2]string {
 	add("data", c.Data.Name)
 	add("training examples", thousands(c.Data.Train))
 	add("test examples", thousands(c.Data.Test))
+	add("measured after each epoch", c.Data.Held)
 	if len(c.Data.Shape) > 0 {
 		add("shape of an example", fmt.Sprint(c.Data.Shape))
 	}

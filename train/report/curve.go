@@ -45,9 +45,12 @@ func curveOf(name string, h train.History, f func(train.Epoch) float64) curve {
 // WriteCurve draws loss and accuracy by epoch, one above the other, as a PNG: those of
 // training, and of the test set where there is one. Without an accuracy there is the loss
 // alone.
-func WriteCurve(w io.Writer, h train.History) error {
+func WriteCurve(w io.Writer, h train.History) error { return writeCurve(w, h, "test") }
+
+// writeCurve is WriteCurve with the name of what was measured after each epoch.
+func writeCurve(w io.Writer, h train.History, held string) error {
 	pair := func(training, test func(train.Epoch) float64) []curve {
-		a, b := curveOf("training", h, training), curveOf("test", h, test)
+		a, b := curveOf("training", h, training), curveOf(held, h, test)
 		b.look = 1
 		return []curve{a, b}
 	}
@@ -58,7 +61,7 @@ func WriteCurve(w io.Writer, h train.History) error {
 const maxCompared = 7
 
 // WriteCurves draws the loss and the accuracy of several runs on top of each other,
-// as a PNG: training dashed, test solid. It returns an error for more than 7 runs.
+// as a PNG: training dashed, test or validation solid. It returns an error for more than 7 runs.
 func WriteCurves(w io.Writer, runs []*Run) error {
 	if len(runs) > maxCompared {
 		return fmt.Errorf("report: WriteCurves: %d runs, want at most %d", len(runs), maxCompared)
@@ -70,7 +73,7 @@ func WriteCurves(w io.Writer, runs []*Run) error {
 			kind           string
 			loss, accuracy func(train.Epoch) float64
 			dash           bool
-		}{{"training", lossOf, accuracyOf, true}, {"test", testLossOf, testAccuracyOf, false}} {
+		}{{"training", lossOf, accuracyOf, true}, {runs[i].Config.Data.held(), testLossOf, testAccuracyOf, false}} {
 			a, b := curveOf(name+", "+c.kind, h, c.loss), curveOf(name+", "+c.kind, h, c.accuracy)
 			a.dash, b.dash, a.look, b.look = c.dash, c.dash, i, i
 			loss, accuracy = append(loss, a), append(accuracy, b)

@@ -227,7 +227,7 @@ func (f *Folder) draw() error {
 	if err := safetensors.WriteDurable(f.path(csvName), func(w io.Writer) error { return WriteCSV(w, h) }); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := safetensors.WriteDurable(f.path(curveName), func(w io.Writer) error { return WriteCurve(w, h) }); err != nil {
+	if err := safetensors.WriteDurable(f.path(curveName), func(w io.Writer) error { return writeCurve(w, h, f.Config.Data.held()) }); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
@@ -238,7 +238,11 @@ func (f *Folder) scalars(e train.Epoch) error {
 	var err error
 	for name, v := range columns(e) {
 		if name != "epoch" {
-			err = errors.Join(err, f.events.Scalar(tagOf(name), e.Epoch*f.steps, v))
+			tag := tagOf(name)
+			if of, ok := strings.CutSuffix(tag, "/test"); ok {
+				tag = of + "/" + f.Config.Data.held()
+			}
+			err = errors.Join(err, f.events.Scalar(tag, e.Epoch*f.steps, v))
 		}
 	}
 	return err

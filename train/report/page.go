@@ -85,6 +85,9 @@ func (v view) Tested() bool {
 	return v.Config.Data.Test > 0 && slices.ContainsFunc(v.History, func(e train.Epoch) bool { return finite(testLossOf(e)) })
 }
 
+// Held is the name of that set.
+func (v view) Held() string { return v.Config.Data.held() }
+
 // Curves are the charts of the history.
 func (v view) Curves() (all []*drawing) {
 	if len(v.History) == 0 {
@@ -93,7 +96,7 @@ func (v view) Curves() (all []*drawing) {
 	pair := func(training, test func(train.Epoch) float64) map[string]func(train.Epoch) float64 {
 		lines := map[string]func(train.Epoch) float64{"training": training}
 		if v.Tested() {
-			lines["test"] = test
+			lines[v.Held()] = test
 		}
 		return lines
 	}
@@ -130,7 +133,7 @@ func (v view) others() (drawings []*drawing) {
 		}
 		line := "training"
 		if set == "test" {
-			line = "test"
+			line = v.Held()
 		}
 		charts[name][line] = func(e train.Epoch) float64 {
 			if v, ok := numbers[e.Epoch][column]; ok {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -96,6 +97,33 @@ func TestHTMLParts(t *testing.T) {
 	}
 	if text := written(t, Report{Title: "new", Config: Config{Start: time.Unix(0, 0)}}); !strings.Contains(text, "No epoch has ended yet") || strings.Contains(text, "Confusion") {
 		t.Error("a run without epochs has no such page")
+	}
+}
+
+// TestValidation wants what was measured on a validation set to be called so.
+func TestValidation(t *testing.T) {
+	r := full()
+	r.Config.Data.Held = "validation"
+	text := written(t, r)
+	for _, want := range []string{"</b>validation accuracy, at the end", "</b>validation loss, at the end", "<th>validation loss</th>", "<th>validation</th>", ">validation</text>", "3 of 50 test examples"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	for _, bad := range []string{"</b>test accuracy", "<th>test", ">test</text>"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%q in the page", bad)
+		}
+	}
+	a, b := &Run{Dir: "a", Config: r.Config, History: r.History}, &Run{Dir: "b", History: r.History}
+	for want, runs := range map[string][]*Run{"best validation %": {a, a}, "best test %": {b, b}, "best held-out %": {a, b}} {
+		var list, compared bytes.Buffer
+		if err := errors.Join(WriteRuns(&list, runs), WriteComparison(&compared, runs)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(list.String(), want) || !strings.Contains(compared.String(), want) || strings.Contains(list.String(), "80.00 validation") != (want == "best held-out %") {
+			t.Errorf("no %q in\n%s\n%s", want, list.String(), compared.String())
+		}
 	}
 }
 

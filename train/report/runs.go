@@ -96,17 +96,35 @@ func (r *Run) Seconds() (sum float64) {
 // WriteRuns writes a table of runs.
 func WriteRuns(w io.Writer, runs []*Run) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "run\tstarted\tdata\tmodel\tdevice\tepochs\tbest test %\tin epoch\tseconds")
+	held := heldOf(runs)
+	fmt.Fprintf(t, "run\tstarted\tdata\tmodel\tdevice\tepochs\tbest %s %%\tin epoch\tseconds\n", held)
 	for _, r := range runs {
 		c := r.Config
 		accuracy, in := "-", "-"
 		if best, ok := r.Best(); ok {
 			accuracy, in = fmt.Sprintf("%.2f", 100*best.TestAccuracy), fmt.Sprint(best.Epoch)
+			if own := c.Data.held(); own != held {
+				accuracy += " " + own
+			}
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%.1f\n", r.Dir, c.Start.Format("2006-01-02 15:04"), c.Data.Name, c.Model.Name,
 			c.Device.Name, len(r.History), accuracy, in, r.Seconds())
 	}
 	return t.Flush()
+}
+
+// heldOf is the name of what runs measured after each epoch.
+func heldOf(runs []*Run) string {
+	held := ""
+	for _, r := range runs {
+		switch own := r.Config.Data.held(); held {
+		case "", own:
+			held = own
+		default:
+			return "held-out"
+		}
+	}
+	return held
 }
 
 // Difference is a setting, or a number, that two or more runs do not share.
@@ -148,7 +166,7 @@ func Compare(runs []*Run) (settings, epochs []Difference) {
 }
 
 func compareEpochs(runs []*Run) (all []Difference) {
-	last := 0
+	last, held := 0, heldOf(runs)
 	for _, r := range runs {
 		last = max(last, len(r.History))
 	}
@@ -158,8 +176,8 @@ func compareEpochs(runs []*Run) (all []Difference) {
 	}{
 		{"loss", "%.4f", lossOf},
 		{"train %", "%.2f", accuracyOf},
-		{"test loss", "%.4f", testLossOf},
-		{"test %", "%.2f", testAccuracyOf},
+		{held + " loss", "%.4f", testLossOf},
+		{held + " %", "%.2f", testAccuracyOf},
 		{"seconds", "%.1f", func(e train.Epoch) float64 { return e.Seconds }},
 	} {
 		for epoch := range last {
@@ -217,7 +235,7 @@ func WriteComparison(w io.Writer, runs []*Run) error {
 	fmt.Fprintln(w)
 	head("result")
 	rows(epochs)
-	best := Difference{Name: "best test %"}
+	best := Difference{Name: "best " + heldOf(runs) + " %"}
 	took := Difference{Name: "seconds in all"}
 	for _, r := range runs {
 		v := ""
