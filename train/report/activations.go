@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,32 @@ type Chosen struct {
 	Steps         []Activation
 	Probabilities []float64 // of the classes; nil where there are none
 }
+
+// Likely is a class with its probability.
+type Likely struct {
+	Class       int
+	Probability float64
+}
+
+// mostLikely is how many classes the page gives the probability of.
+const mostLikely = 12
+
+// Likeliest are all classes in their order, or of many the 12 likeliest, the first of them
+// first.
+func (c *Chosen) Likeliest() []Likely {
+	all := make([]Likely, len(c.Probabilities))
+	for i, p := range c.Probabilities {
+		all[i] = Likely{i, p}
+	}
+	if len(all) <= mostLikely {
+		return all
+	}
+	slices.SortStableFunc(all, func(a, b Likely) int { return cmp.Compare(b.Probability, a.Probability) })
+	return all[:mostLikely]
+}
+
+// Unlikely is the number of the other classes.
+func (c *Chosen) Unlikely() int { return len(c.Probabilities) - len(c.Likeliest()) }
 
 // Activation is what a layer makes of an example.
 type Activation struct {

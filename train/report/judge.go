@@ -16,8 +16,42 @@ import (
 type Judgement struct {
 	Examples, Wrong int
 	Loss            float64 // mean cross-entropy
-	Confusion       [][]int // row: truth, column: prediction
-	Mistakes        []Mistake
+	// Confusion has the truth by row, the prediction by column; nil of more than 1,024
+	// classes.
+	Confusion train.Confusion
+	// Hits, Truth and Told are, of each class, the examples told right, those that are of
+	// it, and those that were taken for it.
+	Hits, Truth, Told []int
+	Mistakes          []Mistake
+}
+
+// mostConfused is the most classes that are counted by pair.
+const mostConfused = 1024
+
+// newJudgement has no counts yet, of so many classes.
+func newJudgement(examples, classes int) *Judgement {
+	j := &Judgement{Examples: examples, Hits: make([]int, classes), Truth: make([]int, classes), Told: make([]int, classes)}
+	if classes <= mostConfused {
+		for range classes {
+			j.Confusion = append(j.Confusion, make([]int, classes))
+		}
+	}
+	return j
+}
+
+// count counts an example of class truth that was taken for class told, or for an output
+// that is none.
+func (j *Judgement) count(truth, told int) {
+	j.Truth[truth]++
+	if truth == told {
+		j.Hits[truth]++
+	}
+	if told < len(j.Told) {
+		j.Told[told]++
+		if j.Confusion != nil {
+			j.Confusion[truth][told]++
+		}
+	}
 }
 
 // Mistake is an example that the model tells wrong.
@@ -56,25 +90,34 @@ type Class struct {
 	Precision, Recall, F1 float64
 }
 
-// PerClass is how the model does on each class.
+// PerClass is how the model does on each class. Unlike those of train.Confusion its
+// numbers are of examples that may be taken for no class at all.
 func (j *Judgement) PerClass() []Class {
-	all := make([]Class, len(j.Confusion))
+	all := make([]Class, len(j.Truth))
 	for c := range all {
-		told := 0
-		for truth := range j.Confusion {
-			told += j.Confusion[truth][c]
-		}
-		right := float64(j.Confusion[c][c])
-		k := Class{Class: c}
-		for _, n := range j.Confusion[c] {
-			k.Examples += n
-		}
-		k.Precision, k.Recall = right/float64(told), right/float64(k.Examples)
-		k.F1 = 2 * right / float64(told+k.Examples)
-		all[c] = k
+		hits, truth, told := float64(j.Hits[c]), float64(j.Truth[c]), float64(j.Told[c])
+		all[c] = Class{c, j.Truth[c], hits / told, hits / truth, 2 * hits / (told + truth)}
 	}
 	return all
 }
+
+// mostListed is how many classes the page has a row for.
+const mostListed = 40
+
+// Listed are the classes that the page has a row for: all, or of many those with the
+// lowest recall.
+func (j *Judgement) Listed() []Class {
+	all := j.PerClass()
+	if len(all) <= mostListed {
+		return all
+	}
+	all = slices.DeleteFunc(all, func(c Class) bool { return c.Examples == 0 })
+	slices.SortStableFunc(all, func(a, b Class) int { return cmp.Compare(a.Recall, b.Recall) })
+	return all[:min(mostListed, len(all))]
+}
+
+// Unlisted is the number of the other classes.
+func (j *Judgement) Unlisted() int { return len(j.Truth) - len(j.Listed()) }
 
 // crossEntropy is -log softmax(x)[label], and the probabilities.
 func crossEntropy(x []float32, label int) (loss float64, probabilities []float64) {
@@ -115,10 +158,7 @@ func (f *Findings) judge(ctx context.Context, dev *compute.Device, loop *train.L
 		f.Missing[PartConfusion], f.Missing[PartMistakes] = why, why
 		return nil
 	}
-	j := &Judgement{Examples: min(o.Examples, set.Len())}
-	for range f.Classes {
-		j.Confusion = append(j.Confusion, make([]int, len(f.Classes)))
-	}
+	j := newJudgement(min(o.Examples, set.Len()), len(f.Classes))
 	sum := 0.0
 	err := eachOutput(ctx, dev, loop.Model, loop.Storage, set, j.Examples, func(at int, b *data.Batch, out []float32, width int) error {
 		if width < len(f.Classes) {
@@ -130,9 +170,7 @@ func (f *Findings) judge(ctx context.Context, dev *compute.Device, loop *train.L
 			told := largest(x)
 			loss, p := crossEntropy(x, int(label))
 			sum += loss
-			if told < len(f.Classes) {
-				j.Confusion[label][told]++
-			}
+			j.count(int(label), told)
 			if told != int(label) {
 				j.Wrong++
 				j.Mistakes = append(j.Mistakes, Mistake{Index: at + i, Truth: int(label), Told: told, Probability: p[told], TruthProbability: p[label], Loss: loss})

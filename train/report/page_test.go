@@ -30,7 +30,7 @@ func full() Report {
 		Findings: &Findings{
 			Classes: []string{"cat & dog", "<hen>"},
 			Judgement: &Judgement{
-				Examples: 50, Wrong: 3, Loss: 0.25, Confusion: [][]int{{24, 1}, {2, 23}},
+				Examples: 50, Wrong: 3, Loss: 0.25, Confusion: [][]int{{24, 1}, {2, 23}}, Hits: []int{24, 23}, Truth: []int{25, 25}, Told: []int{26, 24},
 				Mistakes: []Mistake{{Index: 7, Truth: 1, Told: 0, Probability: 0.75, TruthProbability: 0.25, Loss: 1.386, Picture: p}},
 			},
 			Chosen:  &Chosen{Index: 7, Set: "pets", Truth: "<hen>", Picture: p, Steps: []Activation{{"0 Conv2D(1, 2, 1)", []int{2, 2, 2}, maps}}, Probabilities: []float64{0.75, 0.25}},
@@ -97,6 +97,51 @@ func TestHTMLParts(t *testing.T) {
 	}
 	if text := written(t, Report{Title: "new", Config: Config{Start: time.Unix(0, 0)}}); !strings.Contains(text, "No epoch has ended yet") || strings.Contains(text, "Confusion") {
 		t.Error("a run without epochs has no such page")
+	}
+}
+
+// TestManyClasses wants a page that is no longer than one can read.
+func TestManyClasses(t *testing.T) {
+	const n = 20000
+	r := full()
+	j := newJudgement(3*n, n)
+	if j.Confusion != nil {
+		t.Errorf("%d classes are counted by pair", n)
+	}
+	probabilities := make([]float64, n)
+	names := make([]string, n)
+	for i := range n {
+		names[i] = fmt.Sprintf("class%d", i)
+		probabilities[i] = float64(i) / (n * (n - 1) / 2)
+		for range 2 {
+			j.count(i, i)
+		}
+		told := i
+		if i%1000 == 7 {
+			told = (i + 1) % n
+		} else if i == 11 {
+			told = n // no class
+		}
+		j.count(i, told)
+	}
+	r.Config.Data.Classes, r.Findings.Classes, r.Findings.Judgement = names, names, j
+	r.Findings.Chosen.Probabilities = probabilities
+	text := written(t, r)
+	if len(text) > 200000 {
+		t.Errorf("a page of %d bytes", len(text))
+	}
+	for _, want := range []string{
+		"<td>class7</td><td>3</td><td>100.00%</td><td>66.67%</td><td>80.00%</td>", "<td>class11</td>", "19,960 more are not listed", "<td>class19999</td>", "<td>class19988</td>", "19,988 more are not listed",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	if strings.Contains(text, "<td>class19987</td>") {
+		t.Error("13 probabilities are on the page")
+	}
+	if c := j.PerClass()[8]; c.Examples != 3 || c.Precision != 0.75 || c.Recall != 1 {
+		t.Errorf("class 8: %+v", c)
 	}
 }
 
