@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strconv"
+	"unicode/utf8"
 )
 
-// matrix is a confusion matrix as the page draws it.
+// matrix is a confusion matrix as the page draws it, in pixels.
 type matrix struct {
 	Size, Cell, Left, Top float64
 	Numbers               bool // there is room for them
+	Turned                bool // the columns' names are, by 45 degrees
 	Cells                 []matrixCell
 	Rows, Columns         []mark
+	right                 float64 // of the last column, for its name
 }
 
 type matrixCell struct {
@@ -25,17 +29,27 @@ type matrixCell struct {
 // newMatrix draws right answers by their share of the row, and mistakes by their
 // number, the square root of its share of the largest, so that few are still seen.
 func newMatrix(counts [][]int, classes []string) *matrix {
+	const widest, letter = 480, 6.2 // of the drawing, and of an average letter
 	n := float64(len(classes))
-	m := &matrix{Left: 58, Top: 30, Cell: math.Floor(10*min(34, 330/n)) / 10, Numbers: n <= 12}
+	rows, columns := labels(classes, 14), labels(classes, 10)
+	down, across := letter*longest(rows), letter*longest(columns)
+	m := &matrix{Left: 30 + down, Top: 30, right: 4}
+	cell := func() float64 { return math.Floor(10*min(56, (widest-m.Left-m.right)/n)) / 10 }
+	m.Cell = cell()
+	if m.Turned = across > m.Cell; m.Turned {
+		m.right, m.Top = 4+across*math.Sqrt2/2, 16+across*math.Sqrt2/2
+		m.Cell = cell()
+	}
 	m.Size = m.Cell * n
-	most := 0
+	most, largest := 0, 0 // of the mistakes, and of all
 	for i, row := range counts {
 		for j, c := range row {
-			if i != j {
+			if largest = max(largest, c); i != j {
 				most = max(most, c)
 			}
 		}
 	}
+	m.Numbers = float64(7*len(strconv.Itoa(largest))+3) <= m.Cell
 	for i, row := range counts {
 		sum := 0
 		for _, c := range row {
@@ -57,16 +71,38 @@ func newMatrix(counts [][]int, classes []string) *matrix {
 			})
 		}
 	}
-	for i, name := range classes {
-		name = clip(name, 7)
-		if n > 20 && i%2 == 1 {
-			name = ""
-		}
-		at := round(float64(i)*m.Cell + m.Cell/2)
-		m.Rows = append(m.Rows, mark{round(m.Top + at + 4), name})
-		m.Columns = append(m.Columns, mark{round(m.Left + at), clip(name, max(1, int(m.Cell/7)))})
+	step := int(math.Ceil(12 / m.Cell)) // from a name to the next
+	for i := 0; i < len(classes); i += step {
+		at := float64(i)*m.Cell + m.Cell/2
+		m.Rows = append(m.Rows, mark{round(m.Top + at + 4), rows[i]})
+		m.Columns = append(m.Columns, mark{round(m.Left + at), columns[i]})
 	}
 	return m
+}
+
+// labels are names of at most n characters, numbered where they would be alike.
+func labels(names []string, n int) []string {
+	all, alike, number := make([]string, len(names)), map[string]int{}, map[string]int{}
+	for i, name := range names {
+		all[i] = clip(name, n)
+		alike[all[i]]++
+	}
+	for i, short := range all {
+		if alike[short] > 1 {
+			number[short]++
+			end := fmt.Sprintf(" %d", number[short])
+			all[i] = clip(names[i], n-len(end)) + end
+		}
+	}
+	return all
+}
+
+// longest is the most characters of a name.
+func longest(names []string) (n float64) {
+	for _, name := range names {
+		n = max(n, float64(utf8.RuneCountInString(name)))
+	}
+	return n
 }
 
 // clip is at most n characters of a name.
@@ -77,9 +113,18 @@ func clip(s string, n int) string {
 	return s
 }
 
-// Shape is the viewBox.
+// Shape is the viewBox, which is not drawn larger.
 func (m *matrix) Shape() template.HTMLAttr {
-	return template.HTMLAttr(fmt.Sprintf(`viewBox="0 0 %g %g"`, m.Left+m.Size+4, m.Top+m.Size+34))
+	width := math.Ceil(m.Left + m.Size + m.right)
+	return template.HTMLAttr(fmt.Sprintf(`viewBox="0 0 %g %g" style="max-width:%gpx"`, width, round(m.Top+m.Size+34), width))
+}
+
+// Turn stands the name of a column at an angle where there is no room for it.
+func (m *matrix) Turn(at float64) template.HTMLAttr {
+	if !m.Turned {
+		return template.HTMLAttr(fmt.Sprintf(`class="tick middle" x="%g" y="%g"`, at, round(m.Top-6)))
+	}
+	return template.HTMLAttr(fmt.Sprintf(`class="tick" transform="translate(%g %g) rotate(-45)"`, at+4, round(m.Top-5)))
 }
 
 // Foot is where the name of the lower axis stands.

@@ -100,6 +100,47 @@ func TestHTMLParts(t *testing.T) {
 	}
 }
 
+// TestMatrix wants names that can be told apart and are within the drawing, which is
+// shown no larger than it is.
+func TestMatrix(t *testing.T) {
+	for _, names := range [][]string{
+		{"class_a", "class_b", "class_c"}, {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+		{"a very long name of one", "a very long name of another", "short"}, strings.Fields(strings.Repeat("longer ", 40)),
+	} {
+		counts := make([][]int, len(names))
+		for i := range counts {
+			counts[i] = make([]int, len(names))
+			counts[i][i] = 1000
+		}
+		m := newMatrix(counts, names)
+		var width, height, most float64
+		if _, err := fmt.Sscanf(strings.ReplaceAll(string(m.Shape()), "px", ""), `viewBox="0 0 %g %g" style="max-width:%g"`, &width, &height, &most); err != nil || most != width || width > 481 || height < m.Top+m.Size {
+			t.Errorf("%v: %s, %v", names[0], m.Shape(), err)
+		}
+		for _, axis := range [][]mark{m.Rows, m.Columns} {
+			seen := map[string]bool{}
+			for _, l := range axis {
+				if seen[l.Label] || len([]rune(l.Label)) > 14 {
+					t.Errorf("%v: the name %q", names[0], l.Label)
+				}
+				seen[l.Label] = true
+			}
+			if len(names) <= 10 && len(axis) != len(names) {
+				t.Errorf("%v: %d names of %d", names[0], len(axis), len(names))
+			}
+		}
+		if m.Rows[0].Label != clip(names[0], 14) && !strings.HasSuffix(m.Rows[0].Label, " 1") {
+			t.Errorf("%q is called %q", names[0], m.Rows[0].Label)
+		}
+		if m.Numbers != (len(names) <= 10) || len(names) == 3 && m.Cell < 40 {
+			t.Errorf("%v: cells of %v, numbers %v", names[0], m.Cell, m.Numbers)
+		}
+		if m.Turned != (len(names[0]) > 7 || len(names) == 40) || m.Left < 6*longest([]string{m.Rows[0].Label}) {
+			t.Errorf("%v: turned %v, %v to the left", names[0], m.Turned, m.Left)
+		}
+	}
+}
+
 // TestManyClasses wants a page that is no longer than one can read.
 func TestManyClasses(t *testing.T) {
 	const n = 20000
