@@ -132,6 +132,30 @@ func TestCollect(t *testing.T) {
 	})
 }
 
+// TestFirstFilters wants those behind layers without weights of their own to train.
+func TestFirstFilters(t *testing.T) {
+	spec := brightest(1).Spec()
+	mean, deviation := []float32{0.5}, []float32{0.25}
+	linear := func() layers.Layer { return layers.NewLinear(4, 3) }
+	for name, c := range map[string]struct {
+		model layers.Layer
+		want  string
+	}{
+		"linear":            {layers.Sequential{layers.Flatten{}, linear()}, "1 Linear(4, 3)"},
+		"normalized linear": {layers.Sequential{layers.NewStandardize(mean, deviation), layers.Flatten{}, linear()}, "2 Linear(4, 3)"},
+		"normalized conv":   {layers.Sequential{layers.NewStandardize(mean, deviation), layers.NewConv2D(1, 2, 2)}, "1 Conv2D(1, 2, 2x2)"},
+		"batch norm":        {layers.Sequential{layers.NewBatchNorm2D(1), layers.NewConv2D(1, 2, 2)}, ""},
+	} {
+		got := ""
+		if f := FirstFilters(c.model, spec); f != nil {
+			got = f.Layer
+		}
+		if got != c.want {
+			t.Errorf("%s: filters of %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // TestCollectSchedules wants the findings of loops whose updates are not their steps, and
 // whose schedules have a length.
 func TestCollectSchedules(t *testing.T) {

@@ -21,7 +21,7 @@ type Filters struct {
 // FirstFilters draws the weights of the first layer of a model: of a Conv2D a map for
 // each output and input channel, of a Linear over all pixels of an image one of the
 // image's size for each output and channel. It returns nil where the first layer with
-// weights is neither.
+// weights that can be trained is neither.
 func FirstFilters(model layers.Layer, s data.Spec) *Filters {
 	for _, p := range parts("", model) {
 		switch l := p.layer.(type) {
@@ -42,8 +42,12 @@ func FirstFilters(model layers.Layer, s data.Spec) *Filters {
 				Layer: p.name, Shape: l.Weight.Shape, Of: "the weights of an output, each at the place of its pixel",
 				Picture: tiled(cut(l.Weight.Data, height, width), Diverging),
 			}
-		case layers.Walker:
-			return nil
+		default:
+			for _, w := range layers.Params(l) {
+				if !w.Frozen { // unlike those of Standardize, by which pixels stay pixels
+					return nil
+				}
+			}
 		}
 	}
 	return nil
