@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -14,6 +15,7 @@ import (
 // dashboard is a run on a terminal: curves, speed, time left and memory, drawn anew in
 // place, below the lines that are printed meanwhile.
 type dashboard struct {
+	out     io.Writer
 	program *tea.Program
 	ended   chan struct{}
 	signals chan os.Signal
@@ -22,7 +24,7 @@ type dashboard struct {
 // newDashboard starts to draw. The terminal stays as it is but for its cursor: Ctrl-C
 // reaches the process as ever. A second one restores the cursor before it ends it.
 func newDashboard(out io.Writer, c caption) *dashboard {
-	d := &dashboard{ended: make(chan struct{}), signals: make(chan os.Signal, 2)}
+	d := &dashboard{out: out, ended: make(chan struct{}), signals: make(chan os.Signal, 2)}
 	d.program = tea.NewProgram(board{caption: c}, tea.WithOutput(out), tea.WithInput(nil), tea.WithoutSignalHandler(), tea.WithFPS(10))
 	signal.Notify(d.signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -49,8 +51,16 @@ func newDashboard(out io.Writer, c caption) *dashboard {
 
 func (d *dashboard) progress(s sample) { d.program.Send(s) }
 
-// println prints a line above.
-func (d *dashboard) println(text string) { d.program.Println(text) }
+// println prints a line above, also where the drawing has ended, for which
+// tea.Program.Println would wait.
+func (d *dashboard) println(text string) {
+	select {
+	case <-d.ended:
+		fmt.Fprintln(d.out, text)
+	default:
+		d.program.Send(tea.Println(text)())
+	}
+}
 
 // evaluated adds a point to the test curves.
 func (d *dashboard) evaluated(p point) { d.program.Send(p) }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
@@ -31,6 +32,27 @@ func samples(n int) (all []sample) {
 		})
 	}
 	return all
+}
+
+// TestPrintedAfterEnd wants lines to be printed, by nobody who waits, when the dashboard
+// has ended.
+func TestPrintedAfterEnd(t *testing.T) {
+	var out bytes.Buffer
+	d := newDashboard(&out, caption{})
+	d.close()
+	printed := make(chan struct{})
+	go func() {
+		d.println("epoch 2")
+		close(printed)
+	}()
+	select {
+	case <-printed:
+	case <-time.After(10 * time.Second):
+		t.Fatal("println waits")
+	}
+	if !strings.HasSuffix(out.String(), "epoch 2\n") {
+		t.Errorf("printed %q", out.String())
+	}
 }
 
 // TestTrace wants a point for what happened since the sample before, the speed, and
