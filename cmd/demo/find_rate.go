@@ -30,6 +30,7 @@ gets find-rate.png, the loss over the rate; nothing else there changes. Flags ar
 of train, of which --lr, --schedule and --epochs do not matter.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.fewDocuments(cmd.Flags().Changed)
 			return o.findRate(cmd.Context(), cmd.OutOrStdout(), low, high, steps)
 		},
 	}
@@ -79,7 +80,7 @@ func (o *trainOptions) findRate(ctx context.Context, out io.Writer, low, high fl
 	if curve.Diverged {
 		ended = fmt.Sprintf("where the loss blew up at %.2g", last)
 	}
-	fmt.Fprintf(out, "%d of %d steps, %s\n%s\n", len(curve.Points), steps, ended, path)
+	fmt.Fprintf(out, "%d of %d steps, %s, in batches of %d\n%s\n", len(curve.Points), steps, ended, o.batch, path)
 	if curve.Suggestion == 0 {
 		fmt.Fprintf(out, "the loss never fell from %.2g to %.2g: no suggestion; try a wider range\n", low, last)
 		return nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -130,19 +131,27 @@ func (o *searchOptions) search(ctx context.Context, out io.Writer) error {
 	if results[0].Diverged {
 		return fmt.Errorf("search: every trial diverged; try lower rates than those of %s", o.space)
 	}
-	best := ""
-	for _, v := range results[0].Values {
-		best += fmt.Sprintf(" --%s %s", v.Name, v.Value)
+	fmt.Fprintln(out, "next:", o.next(results[0].Trial))
+	return nil
+}
+
+// next is the command that trains as a trial was.
+func (o *searchOptions) next(t search.Trial) string {
+	args := []string{fmt.Sprintf("--epochs=%d", o.epochs)}
+	drawn := map[string]bool{}
+	for _, v := range t.Values {
+		args = append(args, fmt.Sprintf("--%s=%s", v.Name, v.Value))
+		drawn[v.Name] = true
 	}
-	for _, f := range o.onLine { // which hold for the best one too
-		switch f.Name {
-		case "space", "trials", "eta", "epochs", "out":
-		default:
-			best += fmt.Sprintf(" --%s %v", f.Name, f.Value)
+	for _, f := range o.onLine { // which hold for it too
+		if !drawn[f.Name] && !slices.Contains([]string{"space", "trials", "eta", "epochs", "out"}, f.Name) {
+			args = append(args, typed(f)...)
 		}
 	}
-	fmt.Fprintf(out, "next: demo train --epochs %d%s\n", o.epochs, best)
-	return nil
+	for i, arg := range args {
+		args[i] = quoted(arg)
+	}
+	return "demo train " + strings.Join(args, " ")
 }
 
 // trial is what the flags say, with the settings of a trial.
@@ -164,6 +173,9 @@ func (o *searchOptions) trial(t search.Trial) (*trainOptions, *train.Loop, error
 		if v.Name == "epochs" {
 			return nil, nil, errors.New("--space: epochs are what successive halving chooses")
 		}
+		if slices.Contains([]string{"size", "label", "features", "split", "split-seed"}, v.Name) {
+			return nil, nil, fmt.Errorf("--space: %s is of the data set, which is read once, for all trials", v.Name)
+		}
 		if f.Lookup(v.Name) == nil {
 			var names []string
 			f.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
@@ -173,6 +185,8 @@ func (o *searchOptions) trial(t search.Trial) (*trainOptions, *train.Loop, error
 			return nil, nil, fmt.Errorf("--space: %s=%s: %w", v.Name, v.Value, err)
 		}
 	}
+	one.data = o.data
+	one.fewDocuments(f.Changed)
 	one.epochs = o.epochs
 	loop, err := one.recipe()
 	return &one, loop, err

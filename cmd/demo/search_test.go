@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/pumice-ml/pumice/train/search"
 )
 
 func TestFindRate(t *testing.T) {
@@ -33,13 +37,48 @@ func TestFindRate(t *testing.T) {
 	}
 }
 
+// TestSearchNext wants the command for the best trial to be one that a shell and train
+// take.
+func TestSearchNext(t *testing.T) {
+	f := pflag.NewFlagSet("search", pflag.ContinueOnError)
+	f.Bool("normalize", false, "")
+	f.String("data", "", "")
+	f.String("lr", "", "")
+	if err := f.Parse([]string{"--normalize", "--data", "a folder/it's", "--lr", "1"}); err != nil {
+		t.Fatal(err)
+	}
+	o := searchOptions{trainOptions: trainOptions{epochs: 4}}
+	f.Visit(func(f *pflag.Flag) { o.onLine = append(o.onLine, f) })
+	got := o.next(search.Trial{Values: []search.Value{{Name: "lr", Value: "1e-3"}}})
+	if want := `demo train --epochs=4 --lr=1e-3 '--data=a folder/it'\''s' --normalize=true`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestFewDocuments wants what suits the text that comes with Pumice in a search, and where
+// a rate is looked for, as in train.
+func TestFewDocuments(t *testing.T) {
+	var o searchOptions
+	o.data, o.epochs = "text", 4
+	one, loop, err := o.trial(search.Trial{})
+	if err != nil || loop.Batch != 20 || loop.Optimizer.LearningRate() != 0.01 || one.epochs != 4 {
+		t.Errorf("a trial of %+v, %v", loop, err)
+	}
+	if _, loop, err = o.trial(search.Trial{Values: []search.Value{{Name: "batch", Value: "7"}, {Name: "lr", Value: "0.5"}}}); err != nil || loop.Batch != 7 || loop.Optimizer.LearningRate() != 0.5 {
+		t.Errorf("a trial of %+v, %v", loop, err)
+	}
+	if out := must(t, "find-rate", "--data", "text", "--steps", "10", "--device", "reference", "--out", t.TempDir()); !strings.Contains(out, "in batches of 20\n") {
+		t.Errorf("find-rate prints %q", out)
+	}
+}
+
 func TestSearch(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"search", "--images", "300", "--model", "mlp", "--trials", "4", "--epochs", "2", "--device", "reference", "--space", "lr=1e-3|1e-2|1e30,batch=25|50,optimizer=sgd"}
 	out := must(t, append(args, "--out", dir, "--seed", "4")...)
 	for _, want := range []string{
 		"250 images to train on, 50 to judge by", "rung 1 of 2: 4 trials, until each has had 1 epochs", "rung 2 of 2: 2 trials, until each has had 2 epochs",
-		"diverged", "next: demo train --epochs 2 --lr 1e-",
+		"diverged", "next: demo train --epochs=2 --lr=1e-",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("search prints no %q:\n%s", want, out)
@@ -71,6 +110,8 @@ func TestSearch(t *testing.T) {
 		`train: optimizer "lion", want sgd, adam`:                              "optimizer=sgd|lion",
 		"--space: batch=251: a batch of 251, there are 250 images to train on": "batch=251",
 		"--space: lr=-1: learning rate -1, want a positive number":             "lr=-1",
+		"--space: split is of the data set, which is read once":                "lr=1e-3,split=0.1|0.2",
+		"--space: features is of the data set":                                 "features=ids|counts",
 	} {
 		if _, err := demo(t, append(args, "--out", dir, "--space", space)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("--space %s: got %v, want %s", space, err, want)

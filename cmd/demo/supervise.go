@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -89,13 +90,29 @@ func again(f *pflag.FlagSet) (args []string) {
 		if slices.Contains([]string{"supervise", "restarts", "resume"}, flag.Name) {
 			return
 		}
-		if list, ok := flag.Value.(pflag.SliceValue); ok {
-			for _, v := range list.GetSlice() {
-				args = append(args, "--"+flag.Name+"="+v)
-			}
-			return
-		}
-		args = append(args, "--"+flag.Name+"="+flag.Value.String())
+		args = append(args, typed(flag)...)
 	})
 	return args
+}
+
+// typed is a flag as it is set.
+func typed(flag *pflag.Flag) (args []string) {
+	if list, ok := flag.Value.(pflag.SliceValue); ok {
+		for _, v := range list.GetSlice() {
+			args = append(args, "--"+flag.Name+"="+v)
+		}
+		return args
+	}
+	return []string{"--" + flag.Name + "=" + flag.Value.String()}
+}
+
+// quoted is an argument as a shell takes it.
+func quoted(arg string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=./:,+", r)
+	}
+	if !strings.ContainsFunc(arg, func(r rune) bool { return !plain(r) }) {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
