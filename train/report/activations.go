@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -127,7 +128,10 @@ func Activations(ctx context.Context, dev *compute.Device, model layers.Layer, s
 // planes are the maps of an activation: of its last two dimensions, one for each index
 // of those before, and of numbers in a row one, folded where they are many.
 func planes(x []float32, shape []int) (maps []plane) {
-	const most = 32 // numbers in a row
+	most := 32 // numbers in a row
+	if square := int(math.Sqrt(float64(len(x)))); square > maxSheet/2 {
+		most = square
+	}
 	n := len(shape)
 	switch {
 	case n >= 2:

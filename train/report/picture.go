@@ -7,24 +7,27 @@ import (
 	"html/template"
 	"image"
 	"image/color"
-	"image/draw"
 	"image/png"
 	"math"
+	"slices"
 	"strings"
 
+	"golang.org/x/image/draw"
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/palette/moreland"
 )
 
 // Picture is an image with what its colours mean: from Low to High, unless both are
 // zero, as those of photographs are. Maps are the parts side by side in it; Left are
-// those that were left out.
+// those that were left out. Where there are more numbers than pixels, each pixel is the
+// mean of Shrunk by Shrunk of them; else Shrunk is 0.
 type Picture struct {
 	Image     image.Image
 	Low, High float64
 	Colours   Scale
 	Maps      int
 	Left      int
+	Shrunk    int
 }
 
 // Scale is what colours stand for.
@@ -90,6 +93,30 @@ type plane struct {
 	height, width int
 }
 
+// shrunk is a plane whose numbers are the means of by times by of those of p, or of fewer
+// at its edges.
+func (p plane) shrunk(by int) plane {
+	s := plane{height: (p.height + by - 1) / by, width: (p.width + by - 1) / by}
+	for top := 0; top < p.height; top += by {
+		for left := 0; left < p.width; left += by {
+			sum, n := 0.0, 0
+			for y := top; y < min(top+by, p.height); y++ {
+				for _, v := range p.values[y*p.width+left : y*p.width+min(left+by, p.width)] {
+					sum, n = sum+float64(v), n+1
+				}
+			}
+			s.values = append(s.values, float32(sum/float64(n)))
+		}
+	}
+	return s
+}
+
+// The most pixels of a side, of maps side by side and of an example.
+const (
+	maxSheet   = 1024
+	maxExample = 256
+)
+
 // maxMaps is how many maps a picture shows.
 const maxMaps = 64
 
@@ -99,7 +126,7 @@ const maxMaps = 64
 // colour at its end of the scale. It panics unless there is a map, and all have one size.
 func tiled(maps []plane, s Scale) *Picture {
 	p := &Picture{Colours: s, Left: max(0, len(maps)-maxMaps)}
-	maps = maps[:min(len(maps), maxMaps)]
+	maps = slices.Clone(maps[:min(len(maps), maxMaps)])
 	p.Maps = len(maps)
 	p.Low, p.High = math.Inf(1), math.Inf(-1)
 	for _, m := range maps {
@@ -118,6 +145,12 @@ func tiled(maps []plane, s Scale) *Picture {
 	}
 	columns := columnsOf(len(maps), maps[0].height, maps[0].width)
 	rows := (len(maps) + columns - 1) / columns
+	if by := (max(rows*(maps[0].height+1), columns*(maps[0].width+1)) + maxSheet - 1) / maxSheet; by > 1 {
+		p.Shrunk = by
+		for i, m := range maps {
+			maps[i] = m.shrunk(by)
+		}
+	}
 	h, w := maps[0].height+1, maps[0].width+1
 	img := image.NewNRGBA(image.Rect(0, 0, columns*w-1, rows*h-1))
 	for i, m := range maps {
@@ -151,17 +184,25 @@ func columnsOf(n, height, width int) int {
 // photograph draws an example of 1 or 3 channels, (channels, height, width) of
 // numbers from 0 to 1; of other numbers of channels the first is drawn.
 func photograph(x []float32, channels, height, width int) *Picture {
-	img := image.NewNRGBA(image.Rect(0, 0, width, height))
-	size := height * width
-	at := func(c, i int) uint8 { return uint8(math.Round(255 * min(max(float64(x[c*size+i]), 0), 1))) }
-	for i := range size {
-		c := color.NRGBA{at(0, i), at(0, i), at(0, i), 255}
-		if channels == 3 {
-			c.G, c.B = at(1, i), at(2, i)
-		}
-		img.SetNRGBA(i%width, i/width, c)
+	p := &Picture{Maps: 1}
+	of := cut(x, height, width)
+	if channels != 3 {
+		of = []plane{of[0], of[0], of[0]}
 	}
-	return &Picture{Image: img, Maps: 1}
+	if by := (max(height, width) + maxExample - 1) / maxExample; by > 1 {
+		p.Shrunk = by
+		for i, c := range of[:3] {
+			of[i] = c.shrunk(by)
+		}
+	}
+	height, width = of[0].height, of[0].width
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	at := func(c, i int) uint8 { return uint8(math.Round(255 * min(max(float64(of[c].values[i]), 0), 1))) }
+	for i := range height * width {
+		img.SetNRGBA(i%width, i/width, color.NRGBA{at(0, i), at(1, i), at(2, i), 255})
+	}
+	p.Image = img
+	return p
 }
 
 // Scaled is the picture in at least size pixels of width, each of its pixels a square.
@@ -169,13 +210,16 @@ func (p *Picture) Scaled(size int) image.Image {
 	b := p.Image.Bounds()
 	by := max(1, (size+b.Dx()-1)/b.Dx())
 	img := image.NewNRGBA(image.Rect(0, 0, b.Dx()*by, b.Dy()*by))
-	for y := range b.Dy() {
-		for x := range b.Dx() {
-			square := image.Rect(x*by, y*by, (x+1)*by, (y+1)*by)
-			draw.Draw(img, square, image.NewUniform(p.Image.At(b.Min.X+x, b.Min.Y+y)), image.Point{}, draw.Src)
-		}
-	}
+	draw.NearestNeighbor.Scale(img, img.Bounds(), p.Image, b, draw.Src, nil)
 	return img
+}
+
+// Size says how much smaller the picture is than what it shows, after a comma, or nothing.
+func (p *Picture) Size() string {
+	if p.Shrunk == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", drawn at 1/%d of its size", p.Shrunk)
 }
 
 // URI is the picture as PNG within a page.

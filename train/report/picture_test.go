@@ -3,6 +3,7 @@ package report
 import (
 	"image/color"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -63,6 +64,46 @@ func TestTiled(t *testing.T) {
 				t.Errorf("infinite numbers beside %v: %v", rest, p.Image)
 			}
 		}
+	}
+}
+
+// TestLarge wants pictures of many numbers to be of their means, and no larger than a page
+// has room for.
+func TestLarge(t *testing.T) {
+	x := make([]float32, 3*600*500)
+	for i := range x {
+		x[i] = float32(i % 3 / 2) // 0, 0, 1
+	}
+	p := photograph(x, 3, 600, 500)
+	if b := p.Image.Bounds(); b.Dx() != 167 || b.Dy() != 200 || p.Shrunk != 3 || p.Size() != ", drawn at 1/3 of its size" {
+		t.Errorf("%v at 1/%d", b, p.Shrunk)
+	}
+	if got := p.Image.At(10, 10); got != (color.NRGBA{85, 85, 85, 255}) { // a third
+		t.Errorf("the mean is %v", got)
+	}
+	if p := photograph(x, 1, 256, 256); p.Shrunk != 0 || p.Size() != "" {
+		t.Errorf("256 pixels are drawn at 1/%d", p.Shrunk)
+	}
+	for _, shape := range [][]int{{64, 224, 224}, {4000, 5}, {3, 70000}, {1 << 20}, {2000, 3}} {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		x := make([]float32, n)
+		x[0], x[n-1] = -3, 5
+		maps := planes(x, shape)
+		before := maps[0].height
+		p := tiled(maps, Sequential)
+		if b := p.Image.Bounds(); b.Dx() > maxSheet || b.Dy() > maxSheet || p.Shrunk < 2 != (len(shape) == 1 && n < 1<<20) || p.Low != -3 || p.High != 5 {
+			t.Errorf("%v: %v at 1/%d, from %v to %v", shape, b, p.Shrunk, p.Low, p.High)
+		}
+		if maps[0].height != before {
+			t.Errorf("%v: the maps themselves shrank", shape)
+		}
+	}
+	s := plane{[]float32{1, 3, 10, 5, 7, 20, 2, 4, 8}, 3, 3}.shrunk(2)
+	if s.height != 2 || s.width != 2 || !slices.Equal(s.values, []float32{4, 15, 3, 8}) {
+		t.Errorf("shrunk to %+v", s)
 	}
 }
 
