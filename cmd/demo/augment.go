@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/png"
 	"io"
 
@@ -86,7 +85,7 @@ func (c *choices) sheet(ctx context.Context, out io.Writer, augment *augmentFlag
 			pixels = changed[(i-1)*2*len(original):][:len(original)] // each second one, see augmentations
 		}
 		at := image.Pt(i%sheetSide*tileX+sheetGap, i/sheetSide*tileY+sheetGap)
-		draw.NearestNeighbor.Scale(sheet, image.Rectangle{at, at.Add(image.Pt(tileX-sheetGap, tileY-sheetGap))}, picture(pixels, shape), image.Rect(0, 0, shape[2], shape[1]), draw.Src, nil)
+		draw.NearestNeighbor.Scale(sheet, image.Rectangle{at, at.Add(image.Pt(tileX-sheetGap, tileY-sheetGap))}, shown(pixels, shape[0], shape[1], shape[2]), image.Rect(0, 0, shape[2], shape[1]), draw.Src, nil)
 	}
 	if err := safetensors.WriteDurable(c.out, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 		return fmt.Errorf("--out %s: %w", c.out, err)
@@ -134,18 +133,4 @@ func augmentations(ctx context.Context, dev *compute.Device, set data.Dataset, a
 	defer p.Close()
 	changed = make([]float32, len(x))
 	return x[:spec.Size()], changed, errors.Join(p.Write(in, x), p.Run(ctx), p.Read(ctx, y, changed))
-}
-
-// picture is an image of numbers from 0 to 1, of one channel or three, as colours.
-func picture(pixels []float32, shape []int) image.Image {
-	img := image.NewRGBA(image.Rect(0, 0, shape[2], shape[1]))
-	area := shape[1] * shape[2]
-	for i := range area {
-		var rgb [3]uint8
-		for c := range rgb {
-			rgb[c] = uint8(min(max(pixels[c%shape[0]*area+i], 0), 1)*255 + 0.5)
-		}
-		img.SetRGBA(i%shape[2], i/shape[2], color.RGBA{rgb[0], rgb[1], rgb[2], 255})
-	}
-	return img
 }

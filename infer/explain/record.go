@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
@@ -34,7 +33,7 @@ type output struct {
 func record(t *compute.Tape, model layers.Layer, shape []int) recording {
 	r := recording{tape: t, target: -1}
 	r.x = t.Input("x", compute.F32, append([]int{1}, shape...)...)
-	r.logits = r.walk("", model, r.x)
+	r.logits = r.walk(model, r.x)
 	if s := r.logits.Shape(); len(s) != 2 || s[0] != 1 {
 		panic(fmt.Sprintf("explain: Open: the model makes %v of one image, want (1, classes)", s))
 	}
@@ -57,27 +56,12 @@ func record(t *compute.Tape, model layers.Layer, shape []int) recording {
 }
 
 // walk records a model layer by layer.
-func (r *recording) walk(place string, l layers.Layer, x *compute.Tensor) *compute.Tensor {
-	if s, ok := l.(layers.Sequential); ok {
-		if place != "" {
-			place += "."
-		}
-		for i, inner := range s {
-			x = r.walk(place+strconv.Itoa(i), inner, x)
-		}
-		return x
+func (r *recording) walk(model layers.Layer, x *compute.Tensor) *compute.Tensor {
+	for name, l := range layers.Each(model) {
+		r.tape.Within(name, func() { x = l.Forward(r.tape, x) })
+		r.outputs = append(r.outputs, output{name, holdsConvolution(l), x})
 	}
-	name := fmt.Sprint(l)
-	if _, ok := l.(fmt.Stringer); !ok {
-		name = fmt.Sprintf("%T", l)
-	}
-	if place != "" {
-		name = place + " " + name
-	}
-	var y *compute.Tensor
-	r.tape.Within(name, func() { y = l.Forward(r.tape, x) })
-	r.outputs = append(r.outputs, output{name, holdsConvolution(l), y})
-	return y
+	return x
 }
 
 func holdsConvolution(l layers.Layer) bool {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
@@ -57,30 +56,6 @@ type Activation struct {
 	Picture *Picture
 }
 
-// part is a layer of a model, with the name it has in a summary.
-type part struct {
-	name  string
-	layer layers.Layer
-}
-
-// parts are the layers of a model one after another, those of a Sequential within a
-// Sequential in its place.
-func parts(prefix string, l layers.Layer) []part {
-	s, ok := l.(layers.Sequential)
-	if !ok {
-		return []part{{prefix + " " + layers.Describe(l), l}}
-	}
-	var all []part
-	for i, inner := range s {
-		name := strconv.Itoa(i)
-		if prefix != "" {
-			name = prefix + "." + name
-		}
-		all = append(all, parts(name, inner)...)
-	}
-	return all
-}
-
 // Activations runs one example, in a batch of its own, and returns what each layer of
 // a Sequential makes of it; of another model, what the model does. The model is as in
 // evaluation: nothing is dropped, running statistics are used.
@@ -91,11 +66,15 @@ func Activations(ctx context.Context, dev *compute.Device, model layers.Layer, s
 	}
 	x := inputOf(t, s, 1)
 	y := x
-	all := parts("", model)
-	outputs := make([]*compute.Tensor, len(all))
-	for i, p := range all {
-		y = p.layer.Forward(t, y)
-		outputs[i] = y
+	type step struct {
+		name string
+		of   layers.Layer
+		y    *compute.Tensor
+	}
+	var all []step
+	for name, l := range layers.Each(model) {
+		y = l.Forward(t, y)
+		all = append(all, step{name, l, y})
 		t.Keep(y)
 	}
 	program, err := t.Compile()
@@ -112,14 +91,14 @@ func Activations(ctx context.Context, dev *compute.Device, model layers.Layer, s
 	var steps []Activation
 	var last []float32
 	for i, p := range all {
-		if _, ok := p.layer.(layers.Flatten); ok && i < len(all)-1 {
+		if _, ok := p.of.(layers.Flatten); ok && i < len(all)-1 {
 			continue // the same numbers in another shape
 		}
-		last = make([]float32, outputs[i].Len())
-		if err := program.Read(ctx, outputs[i], last); err != nil {
+		last = make([]float32, p.y.Len())
+		if err := program.Read(ctx, p.y, last); err != nil {
 			return nil, nil, err
 		}
-		shape := outputs[i].Shape()[1:]
+		shape := p.y.Shape()[1:]
 		steps = append(steps, Activation{Layer: p.name, Shape: shape, Picture: tiled(planes(last, shape), Sequential)})
 	}
 	return steps, last, nil

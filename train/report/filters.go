@@ -23,11 +23,11 @@ type Filters struct {
 // image's size for each output and channel. It returns nil where the first layer with
 // weights that can be trained is neither.
 func FirstFilters(model layers.Layer, s data.Spec) *Filters {
-	for _, p := range parts("", model) {
-		switch l := p.layer.(type) {
+	for name, l := range layers.Each(model) {
+		switch l := l.(type) {
 		case *layers.Conv2D:
 			w := l.Weight
-			f := &Filters{Layer: p.name, Shape: w.Shape, Of: "the kernel of an output channel"}
+			f := &Filters{Layer: name, Shape: w.Shape, Of: "the kernel of an output channel"}
 			if w.Shape[1] > 1 {
 				f.Of = fmt.Sprintf("the kernel of an output channel for one of %d input channels", w.Shape[1])
 			}
@@ -39,7 +39,7 @@ func FirstFilters(model layers.Layer, s data.Spec) *Filters {
 				return nil
 			}
 			return &Filters{
-				Layer: p.name, Shape: l.Weight.Shape, Of: "the weights of an output, each at the place of its pixel",
+				Layer: name, Shape: l.Weight.Shape, Of: "the weights of an output, each at the place of its pixel",
 				Picture: tiled(cut(l.Weight.Data, height, width), Diverging),
 			}
 		default:
