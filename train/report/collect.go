@@ -44,7 +44,7 @@ type Findings struct {
 	Judgement *Judgement // of the test set
 	Chosen    *Chosen
 	Filters   *Filters
-	Weights   []Spread // of every trained parameter
+	Weights   []Spread // of every parameter that is not marked Frozen, in a frozen group or not
 	Gradients []Spread // of the mean loss of GradientExamples of the training set
 	Kernels   []bench.KernelTime
 	Clock     string // that Kernels were measured with

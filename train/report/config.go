@@ -100,7 +100,7 @@ func (d Data) held() string {
 // Model is what a run trained.
 type Model struct {
 	Name       string `json:"name"`
-	Parameters int    `json:"parameters"` // trained numbers
+	Parameters int    `json:"parameters"` // numbers that are not marked Frozen (layers.CountParams)
 }
 
 // DeviceOf describes a device.
@@ -160,7 +160,7 @@ func (c Config) Settings() [][2]string {
 		add("classes", strconv.Itoa(len(c.Data.Classes)))
 	}
 	add("model", c.Model.Name)
-	add("trained parameters", thousands(c.Model.Parameters))
+	add("parameters", thousands(c.Model.Parameters))
 	add("seed", strconv.FormatUint(uint64(c.Seed), 10))
 	for name, v := range sorted(c.Flags) {
 		add("--"+name, v)

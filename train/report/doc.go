@@ -7,6 +7,6 @@
 // shows beside the history; [HTML] writes the page, which needs no other file and
 // no network. [Events] writes event files alone.
 //
-//	found, err := report.Collect(ctx, dev, model, loss, trainSet, testSet, report.Options{})
+//	found, err := report.Collect(ctx, dev, loop, trainSet, testSet, report.Options{})
 //	err = report.HTML(w, report.Report{Title: "digits", History: history, Findings: found})
 package report

@@ -68,8 +68,8 @@ func NewGradients(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	return g, nil
 }
 
-// Each gives visit the gradient of every trained parameter, by name, as the weights
-// are now. The numbers are valid until visit returns.
+// Each gives visit the gradient of every parameter that is not marked Frozen, in a frozen
+// group or not, by name, as the weights are now. The numbers are valid until visit returns.
 func (g *Gradients) Each(ctx context.Context, visit func(name string, shape []int, dw []float32) error) error {
 	if err := g.program.Run(ctx); err != nil {
 		return fmt.Errorf("report: Gradients: %w", err)

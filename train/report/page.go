@@ -33,7 +33,6 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 		return fmt.Sprintf("%.2f%%", 100*v)
 	},
 	"short": short, "thousands": thousands,
-	"add":     func(a, b int) int { return a + b },
 	"shape":   func(s []int) string { return fmt.Sprint(s) },
 	"seconds": func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) + " s" },
 	"histogram": func(s Spread, what string) *drawing {

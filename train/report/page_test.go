@@ -78,6 +78,15 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// TestOthers wants numbers that no bin has to be counted on the page.
+func TestOthers(t *testing.T) {
+	r := full()
+	r.Findings.Weights[0].Histogram = NewHistogram([]float32{1, nan, nan, 2}, 4)
+	if text := written(t, r); strings.Count(text, "<p class=\"about\">2 more are NaN or infinite.</p>") != 1 {
+		t.Error("two numbers are nowhere")
+	}
+}
+
 // TestHTMLParts wants a sentence in the place of what is left out.
 func TestHTMLParts(t *testing.T) {
 	r := full()
