@@ -40,8 +40,10 @@ func (c *choices) dataFlags(f *pflag.FlagSet, more string) {
 }
 
 func (c *choices) outFlag(f *pflag.FlagSet) {
-	f.StringVar(&c.out, "out", "pumice-run", "folder for the checkpoint, history and report")
+	f.StringVar(&c.out, "out", defaultOut, "folder for the checkpoint, history and report")
 }
+
+const defaultOut = "pumice-run"
 
 // makeFolder makes the output folder, and shows that files can be written there.
 func (c *choices) makeFolder() error {

@@ -10,14 +10,17 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/safetensors"
 	"github.com/pumice-ml/pumice/train"
+	"github.com/pumice-ml/pumice/train/data"
 	"github.com/pumice-ml/pumice/train/supervise"
 )
 
@@ -134,8 +137,9 @@ func TestValidationJSON(t *testing.T) {
 }
 
 func TestTrainPlain(t *testing.T) {
-	out := must(t, "--images", "300", "--epochs", "1", "--model", "mlp", "--out", t.TempDir())
-	for _, want := range []string{"device: ", "the best adapter here", "Linear(784, 128)", "epoch 1/1", "SHA-256"} {
+	dir := t.TempDir()
+	out := must(t, "--images", "300", "--epochs", "1", "--model", "mlp", "--out", dir)
+	for _, want := range []string{"device: ", "the best adapter here", "Linear(784, 128)", "epoch 1/1", "SHA-256", "next: demo predict --index 0 --out=" + dir} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -288,6 +292,26 @@ func TestPredictImage(t *testing.T) {
 	write(t, path, b.Bytes())
 	if got := must(t, "predict", path, "--out", dir); strings.Split(got, " (")[0] != strings.Split(out, " (")[0] || !strings.Contains(got, "inverted") {
 		t.Errorf("on nothing: predict prints %q, on paper %q", got, out)
+	}
+}
+
+// TestPredictColours has a file for a model of three channels, which takes it as it is.
+func TestPredictColours(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 2, 2))
+	for i := range 4 {
+		img.SetNRGBA(i%2, i/2, color.NRGBA{255, 51, byte(51 * i), 255})
+	}
+	path := filepath.Join(t.TempDir(), "colours.png")
+	writePNG(t, path, img)
+	m := &described{channels: 3, height: 2, width: 2, spec: data.Spec{Shape: []int{3, 2, 2}, DType: data.Uint8}}
+	var c choices
+	got, _, err := c.subject(context.Background(), io.Discard, m, path, 0)
+	if want := []float32{1, 1, 1, 1, 0.2, 0.2, 0.2, 0.2, 0, 0.2, 0.4, 0.6}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	m.channels, m.spec.Shape = 2, []int{2, 2, 2}
+	if _, _, err := c.subject(context.Background(), io.Discard, m, path, 0); err == nil || !strings.Contains(err.Error(), "1 or 3 channels, this one has 2") {
+		t.Errorf("two channels: %v", err)
 	}
 }
 

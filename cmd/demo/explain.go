@@ -39,7 +39,7 @@ convolution. A file is taken as predict takes it.`,
 	}
 	o.deviceFlags(cmd.Flags())
 	o.dataFlags(cmd.Flags(), "; default is the set that the model was trained on")
-	cmd.Flags().StringVar(&o.out, "out", "pumice-run", "folder of the checkpoint, and for explain.png")
+	cmd.Flags().StringVar(&o.out, "out", defaultOut, "folder of the checkpoint, and for explain.png")
 	cmd.Flags().StringVar(&checkpoint, "checkpoint", "", "checkpoint to read; default is the one in --out")
 	cmd.Flags().IntVar(&index, "index", -1, "number of an image of the test set")
 	cmd.Flags().StringVar(&class, "class", "", "class to explain; default is the likeliest")

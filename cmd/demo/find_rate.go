@@ -37,7 +37,7 @@ of train, of which --lr, --schedule and --epochs do not matter.`,
 	f := cmd.Flags()
 	o.deviceFlags(f)
 	o.dataFlags(f, "")
-	f.StringVar(&o.out, "out", "pumice-run", "folder for find-rate.png")
+	f.StringVar(&o.out, "out", defaultOut, "folder for find-rate.png")
 	o.dtypeFlag(f, true)
 	o.flags(f)
 	f.Float64Var(&low, "low", 1e-6, "learning rate of the first step")

@@ -22,7 +22,7 @@ func (c *choices) subject(ctx context.Context, out io.Writer, m *described, file
 	if !isImages(m.spec) {
 		return nil, "", fmt.Errorf("the model takes %ss, not images", kind(m.spec))
 	}
-	if file != "" && c.unturned && (m.channels == 1 || m.channels == 3) {
+	if file != "" && (m.channels == 3 || m.channels == 1 && c.unturned) {
 		bytes, err := data.ReadImage(file, m.channels, m.height, m.width)
 		for _, v := range bytes {
 			pixels = append(pixels, float32(v)/255)
@@ -31,7 +31,7 @@ func (c *choices) subject(ctx context.Context, out io.Writer, m *described, file
 	}
 	if file != "" {
 		if m.channels != 1 {
-			return nil, "", fmt.Errorf("%s: an image file needs a model of 1 channel, this one has %d", file, m.channels)
+			return nil, "", fmt.Errorf("%s: an image file needs a model of 1 or 3 channels, this one has %d", file, m.channels)
 		}
 		pixels, inverted, err := readImage(file, m.height, m.width)
 		if inverted {

@@ -26,7 +26,7 @@ func predictCommand() *cobra.Command {
 		Long: `Predict runs a checkpoint on a PNG or JPEG file, on a --text, or on example number
 --index of the test set. A file is scaled to the model's size, on white where it is
 transparent; a bright background is inverted, for the models learn bright strokes on black.
-A model of a folder of images takes a file as it is, on black.`,
+A model of a folder of images, or of colours, takes a file as it is, on black.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asked := len(args)

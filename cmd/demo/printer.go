@@ -22,6 +22,7 @@ type printer struct {
 	board   *dashboard // nil where there is none
 	memory  func() int64
 	caption caption
+	next    string // the command that uses what was trained
 
 	measures func(train.Epoch) string // what else to tell of an epoch
 }
@@ -127,5 +128,5 @@ func (r *printer) done(h train.History, took time.Duration, checkpoint, page, su
 	if page != "" {
 		fmt.Fprintln(r.out, "report    ", page)
 	}
-	fmt.Fprintln(r.out, "next: demo predict --index 0")
+	fmt.Fprintln(r.out, "next:", r.next)
 }

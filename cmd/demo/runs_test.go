@@ -9,6 +9,23 @@ import (
 	"testing"
 )
 
+// TestFailedPage wants a run whose page cannot be written to tell what it gave.
+func TestFailedPage(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"train", "--device", "reference", "--images", "50", "--batch", "10", "--epochs", "1", "--model", "mlp", "--json", "--out", dir}
+	must(t, append(args, "--no-report")...)
+	if err := os.Mkdir(filepath.Join(dir, "report.html"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := demo(t, append(args, "--resume")...)
+	if err == nil || !strings.Contains(err.Error(), "train: report.html: ") {
+		t.Errorf("got %v", err)
+	}
+	if all := lines(t, out); all[len(all)-1]["event"] != "done" || all[len(all)-1]["weights_sha256"] == nil {
+		t.Errorf("printed %s", out)
+	}
+}
+
 // TestRuns trains twice and wants both listed and compared.
 func TestRuns(t *testing.T) {
 	dir := t.TempDir()

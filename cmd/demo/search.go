@@ -52,7 +52,7 @@ optimizer=adam|sgd one of the values. Other flags of train hold for all trials.`
 	f := cmd.Flags()
 	o.deviceFlags(f)
 	o.dataFlags(f, "")
-	f.StringVar(&o.out, "out", "pumice-run", "folder for search.csv")
+	f.StringVar(&o.out, "out", defaultOut, "folder for search.csv")
 	o.dtypeFlag(f, true)
 	o.trainOptions.flags(f)
 	epochs := f.Lookup("epochs")

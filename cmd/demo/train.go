@@ -90,7 +90,7 @@ func (o *trainOptions) flags(f *pflag.FlagSet) {
 	o.inputs.flags(f)
 	f.IntVar(&o.epochs, "epochs", 2, "how often to go through the training set; with --data mnist and --model cnn the default is 3, with --data text 15")
 	f.IntVar(&o.batch, "batch", 64, "examples of a step; with --data text the default is 20")
-	f.Float64Var(&o.rate, "lr", 0, "learning rate; 0 is 0.004 for adam and adamw, 0.01 with --data text, else the optimizer's default")
+	f.Float64Var(&o.rate, "lr", 0, "learning rate; the default is 0.004 for adam and adamw, 0.01 with --data text, else the optimizer's own")
 	f.StringVar(&o.optimizer, "optimizer", "adamw", "sgd, adam, adamw or rmsprop")
 	o.recipeFlags.flags(f)
 	f.Uint32Var(&o.seed, "seed", 1, "seed of weights and order")
@@ -274,7 +274,11 @@ func jsonLine(out io.Writer, v any) {
 // printer tells the user how a run goes.
 func (o *trainOptions) printer(out io.Writer, dev *compute.Device, why string, model layers.Layer, set data.Dataset) *printer {
 	info := dev.Info()
-	r := &printer{out: out, json: o.json, measures: o.measures, memory: held(dev), caption: caption{
+	next := "demo predict --index 0"
+	if o.out != defaultOut {
+		next += " " + quoted("--out="+o.out)
+	}
+	r := &printer{out: out, json: o.json, measures: o.measures, memory: held(dev), next: next, caption: caption{
 		device: info.Name, run: o.model + " on " + set.Spec().Name, classes: set.Spec().Targets == 0, held: o.held(), unit: kind(set.Spec()) + "s",
 	}}
 	if o.json {
