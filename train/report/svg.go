@@ -52,7 +52,7 @@ type svgBar struct {
 
 func newDrawing(title, x, y string, low, high, least, most float64) *drawing {
 	d := &drawing{
-		Title: title, X: x, Y: y, Width: 380, Height: 250, Left: 56, Right: 368, Top: 34, Bottom: 208,
+		Title: title, X: x, Y: y, Width: 380, Height: 250, Left: 60, Right: 368, Top: 34, Bottom: 208,
 		low: low, high: high, least: least, most: most,
 	}
 	if d.low == d.high {
