@@ -105,7 +105,7 @@ func (v view) Curves() (all []*drawing) {
 	}
 	all = append(all, v.others()...)
 	all = slices.DeleteFunc(all, func(d *drawing) bool { return len(d.Lines) == 0 })
-	return append(all, byEpoch("Speed", "training examples per second", v.History, map[string]func(train.Epoch) float64{
+	return append(all, byEpoch("Speed", "examples per second", v.History, map[string]func(train.Epoch) float64{
 		"training": func(e train.Epoch) float64 { return e.ImagesPerSecond },
 	}))
 }
