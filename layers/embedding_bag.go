@@ -29,7 +29,7 @@ func NewEmbeddingBag(count, size, padding int) *EmbeddingBag {
 func (l *EmbeddingBag) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	want(len(x.Shape()) == 2 && x.Dim(1) > 0 && x.DType() == compute.U32, "EmbeddingBag", x, "(batch, length) of u32 indices")
 	rows, length, size := x.Dim(0), x.Dim(1), l.Weight.Shape[1]
-	p := embeddingBagParams{uint32(rows), uint32(length), uint32(size), l.Padding}
+	p := embeddingBagParams{uint32(rows), uint32(length), uint32(size), l.Padding, uint32(l.Weight.Shape[0])}
 	vectors := l.Embedding.Forward(t, x)
 	y, count := t.New(rows, size), t.NewF32(rows)
 	embeddingBagTally.Run(p, x, count)
@@ -42,13 +42,18 @@ func (l *EmbeddingBag) String() string {
 	return fmt.Sprintf("EmbeddingBag(%d, %d, padding %d)", l.Weight.Shape[0], l.Weight.Shape[1], l.Padding)
 }
 
-type embeddingBagParams struct{ Rows, Length, Size, Padding uint32 }
+type embeddingBagParams struct{ Rows, Length, Size, Padding, Vectors uint32 }
+
+// token reports whether an index, or the last one where it is beyond, is no padding.
+func (p embeddingBagParams) token(index float64) bool {
+	return min(index, float64(p.Vectors-1)) != float64(p.Padding)
+}
 
 var embeddingBagTally = compute.NewKernel("embedding_bag.tally", func(p embeddingBagParams, b [][]float64) {
 	indices, count := b[0], b[1]
 	clear(count)
 	for i, v := range indices {
-		if v != float64(p.Padding) {
+		if p.token(v) {
 			count[i/int(p.Length)]++
 		}
 	}
@@ -63,7 +68,7 @@ var embeddingBagForward = compute.NewKernel("embedding_bag.forward", func(p embe
 	clear(y)
 	for i, v := range indices {
 		for j := range size {
-			if v != float64(p.Padding) {
+			if p.token(v) {
 				y[i/length*size+j] += x[i*size+j]
 			}
 		}
@@ -77,7 +82,7 @@ var embeddingBagBackward = compute.NewKernel("embedding_bag.backward", func(p em
 	indices, counts, dy, dx := b[0], b[1], b[2], b[3]
 	size, length := int(p.Size), int(p.Length)
 	for at := range dx {
-		if r := at / size / length; indices[at/size] != float64(p.Padding) {
+		if r := at / size / length; p.token(indices[at/size]) {
 			dx[at] += dy[r*size+at%size] / counts[r]
 		}
 	}

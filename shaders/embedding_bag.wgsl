@@ -1,8 +1,9 @@
 // embedding_bag: y[r] = mean of x[r, i] over the i with indices[r, i] != padding, 0 where there is none.
 // indices are (rows, length), x, dx are (rows, length, size), y, dy are (rows, size), counts, count are (rows).
-// test: rows=5, length=7, size=3, padding=0
+// An index beyond the vectors of the table counts as the last one.
+// test: rows=5, length=7, size=3, padding=0, vectors=7
 
-struct Params { rows: u32, length: u32, size: u32, padding: u32 }
+struct Params { rows: u32, length: u32, size: u32, padding: u32, vectors: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> indices: array<u32>;
@@ -16,6 +17,10 @@ struct Params { rows: u32, length: u32, size: u32, padding: u32 }
 const block: u32 = 64u;
 const accumulate: bool = true;
 
+fn is_token(i: u32) -> bool {
+    return min(indices[i], params.vectors - 1u) != params.padding;
+}
+
 // tally counts the indices of a row that are no padding, and 1 where all are.
 // invocations: rows
 // trips: length
@@ -24,7 +29,7 @@ fn tally(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
     let r = id.y * groups.x * block + id.x;
     if r >= params.rows { return; }
     var n = 0u;
-    for (var i = 0u; i < params.length; i++) { n += select(0u, 1u, indices[r * params.length + i] != params.padding); }
+    for (var i = 0u; i < params.length; i++) { n += select(0u, 1u, is_token(r * params.length + i)); }
     count[r] = f32(max(n, 1u));
 }
 
@@ -37,7 +42,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     let r = at / params.size;
     var sum = 0.0;
     for (var i = 0u; i < params.length; i++) {
-        if indices[r * params.length + i] != params.padding { sum += x[(r * params.length + i) * params.size + at % params.size]; }
+        if is_token(r * params.length + i) { sum += x[(r * params.length + i) * params.size + at % params.size]; }
     }
     y[at] = sum / counts[r];
 }
@@ -50,7 +55,7 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     let position = at / params.size;
     let r = position / params.length;
     var d = 0.0;
-    if indices[position] != params.padding { d = dy[r * params.size + at % params.size] / counts[r]; }
+    if is_token(position) { d = dy[r * params.size + at % params.size] / counts[r]; }
     if accumulate { d += dx[at]; }
     dx[at] = d;
 }
