@@ -2,6 +2,7 @@ package compute
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -23,13 +24,19 @@ const tickTime = 100 * time.Millisecond
 
 // tick is how many nanoseconds a tick of the device's clock takes. It wraps
 // webgpu.ErrNoStamps where the device writes no timestamps, or its clock stands still.
-func (e *gpu) tick(ctx context.Context) (float64, error) {
+func (e *gpu) tick(ctx context.Context) (float64, error) { return e.measured(ctx, e.measureTick) }
+
+// measured is what measure returned first, but for errors that may not come again.
+func (e *gpu) measured(ctx context.Context, measure func(context.Context) (float64, error)) (float64, error) {
 	e.ticks.Lock()
 	defer e.ticks.Unlock()
 	if e.ticks.period == 0 && e.ticks.err == nil {
-		period, err := e.measureTick(ctx)
+		period, err := measure(ctx)
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
+		}
+		if err != nil && !errors.Is(err, webgpu.ErrNoStamps) {
+			return 0, err
 		}
 		e.ticks.period, e.ticks.err = period, err
 	}

@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"context"
 	"errors"
 	"math"
 	"testing"
@@ -28,6 +29,34 @@ func TestPeriod(t *testing.T) {
 	for _, last := range []uint64{7, 6} {
 		if _, err := period(7, last, time.Second, time.Second); !errors.Is(err, webgpu.ErrNoStamps) {
 			t.Errorf("a clock that goes from 7 to %d: %v, want ErrNoStamps", last, err)
+		}
+	}
+}
+
+// TestTickOnce wants a tick to be measured once, a clock that writes no timestamps to be
+// asked once, and a failure that may pass to be forgotten.
+func TestTickOnce(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		name          string
+		first, second error // of two calls
+		asked         int
+	}{{"measured", nil, nil, 1}, {"no timestamps", webgpu.ErrNoStamps, webgpu.ErrNoStamps, 1}, {"no memory", ErrOutOfMemory, nil, 2}} {
+		e, asked := &gpu{}, 0
+		measure := func(context.Context) (float64, error) {
+			if asked++; asked == 1 && c.first != nil {
+				return 0, c.first
+			}
+			return 52, nil
+		}
+		for i, want := range []error{c.first, c.second} {
+			got, err := e.measured(ctx, measure)
+			if !errors.Is(err, want) || err == nil && got != 52 {
+				t.Errorf("%s, call %d: %v ns, %v, want 52 ns or %v", c.name, i+1, got, err, want)
+			}
+		}
+		if asked != c.asked {
+			t.Errorf("%s: measured %d times, want %d", c.name, asked, c.asked)
 		}
 	}
 }
