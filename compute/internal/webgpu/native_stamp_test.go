@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestStamp wants of each dispatch when it began and ended, in the order of the plan,
-// and the results of a submission without timestamps.
-func TestStamp(t *testing.T) {
+// openStamped opens the first adapter with timestamps, or skips the test.
+func openStamped(t *testing.T) *Device {
+	t.Helper()
 	list, err := Adapters()
 	if err != nil || len(list) == 0 {
 		t.Fatalf("no adapter: %v", err)
@@ -24,6 +24,31 @@ func TestStamp(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Release)
+	return d
+}
+
+// TestStampLeaksNothing is TestSubmitLeaksNothing with timestamps.
+func TestStampLeaksNothing(t *testing.T) {
+	d := openStamped(t)
+	j := newJob(t, d, 8)
+	defer j.release()
+	to, err := d.NewBuffer("timestamps", 32, resolved)
+	stage, err2 := d.NewBuffer("timestamps read-back", 32, Staging)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	defer to.Release()
+	defer stage.Release()
+	leaksNothing(t, 3000, func() error {
+		_, err := d.submitStamped(j.plan, 0, 2, to, stage)
+		return errors.Join(err, d.Wait(ctx))
+	})
+}
+
+// TestStamp wants of each dispatch when it began and ended, in the order of the plan,
+// and the results of a submission without timestamps.
+func TestStamp(t *testing.T) {
+	d := openStamped(t)
 	const n = 1000
 	j := newJob(t, d, n)
 	defer j.release()

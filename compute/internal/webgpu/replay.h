@@ -49,6 +49,21 @@ static inline void pumice_reopen(uint8_t *encoder, uint8_t const *before) {
 }
 #endif
 
+// pumice_end submits what an encoder holds, and frees it.
+static inline void pumice_end(void *encoder, void *queue) {
+#ifdef PUMICE_REOPEN
+	uint8_t before[pumice_encoder_size];
+	memcpy(before, encoder, sizeof before);
+#endif
+	void *commands = wgpuCommandEncoderFinish(encoder, NULL);
+#ifdef PUMICE_REOPEN
+	pumice_reopen(encoder, before);
+#endif
+	wgpuCommandEncoderRelease(encoder);
+	wgpuQueueSubmit(queue, 1, &commands);
+	wgpuCommandBufferRelease(commands);
+}
+
 static inline void pumice_submit(void *device, void *queue, pumice_command const *c, size_t n) {
 	void *encoder = wgpuDeviceCreateCommandEncoder(device, NULL);
 	void *pass = NULL;
@@ -73,17 +88,7 @@ static inline void pumice_submit(void *device, void *queue, pumice_command const
 		wgpuComputePassEncoderEnd(pass);
 		wgpuComputePassEncoderRelease(pass);
 	}
-#ifdef PUMICE_REOPEN
-	uint8_t before[pumice_encoder_size];
-	memcpy(before, encoder, sizeof before);
-#endif
-	void *commands = wgpuCommandEncoderFinish(encoder, NULL);
-#ifdef PUMICE_REOPEN
-	pumice_reopen(encoder, before);
-#endif
-	wgpuCommandEncoderRelease(encoder);
-	wgpuQueueSubmit(queue, 1, &commands);
-	wgpuCommandBufferRelease(commands);
+	pumice_end(encoder, queue);
 }
 
 // pumice_state is written by a callback, on whichever thread polls. It lives on

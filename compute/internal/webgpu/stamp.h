@@ -31,8 +31,5 @@ static void pumice_stamp(void *device, void *queue, pumice_command const *c, siz
 	}
 	wgpuCommandEncoderResolveQuerySet(encoder, set, 0, queries, resolve, 0);
 	wgpuCommandEncoderCopyBufferToBuffer(encoder, resolve, 0, stage, 0, 8 * (uint64_t)queries);
-	void *commands = wgpuCommandEncoderFinish(encoder, NULL);
-	wgpuCommandEncoderRelease(encoder);
-	wgpuQueueSubmit(queue, 1, &commands);
-	wgpuCommandBufferRelease(commands);
+	pumice_end(encoder, queue);
 }
