@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +118,26 @@ func TestFlags(t *testing.T) {
 	} {
 		if _, err := compare(strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("compare %s: error %v, want %q", args, err, want)
+		}
+	}
+}
+
+// TestTyped wants the command that a table names to build and run the same program.
+func TestTyped(t *testing.T) {
+	tagged := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "-compiler", Value: "gc"}, {Key: "-tags", Value: "cogentcore,openblas"}}}
+	for _, c := range []struct {
+		build   *debug.BuildInfo
+		drivers string
+		args    []string
+		want    string
+	}{
+		{nil, "", nil, "go run ./bench/compare"},
+		{&debug.BuildInfo{}, "", []string{"--rows", "step/*"}, "go run ./bench/compare --rows 'step/*'"},
+		{tagged, "", []string{"--peer", "torch"}, "go run -tags cogentcore,openblas ./bench/compare --peer torch"},
+		{tagged, "/my drivers/x.json", nil, "VK_DRIVER_FILES='/my drivers/x.json' go run -tags cogentcore,openblas ./bench/compare"},
+	} {
+		if got := typed(c.build, c.drivers, c.args); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -105,7 +106,8 @@ func (o *options) run(ctx context.Context, out io.Writer) error {
 	if err := c.run(ctx, groups(rows), o.rounds); err != nil {
 		return err
 	}
-	report := c.report(strings.Join(append([]string{"go run ./bench/compare"}, quoted(os.Args[1:])...), " "), o.rounds)
+	build, _ := debug.ReadBuildInfo()
+	report := c.report(typed(build, os.Getenv("VK_DRIVER_FILES"), os.Args[1:]), o.rounds)
 	if err := writeMarkdown(out, report, c.skipped); err != nil || o.out == "" {
 		return err
 	}
@@ -182,6 +184,22 @@ func groups(rows []string) (list [][]string) {
 		list = append(list, rest)
 	}
 	return list
+}
+
+// typed is the command of a program built so and run with these drivers and arguments.
+func typed(build *debug.BuildInfo, drivers string, args []string) string {
+	words := []string{"go", "run"}
+	if drivers != "" {
+		words = append([]string{"VK_DRIVER_FILES=" + quoted([]string{drivers})[0]}, words...)
+	}
+	if build != nil {
+		for _, s := range build.Settings {
+			if s.Key == "-tags" && s.Value != "" {
+				words = append(words, "-tags", s.Value)
+			}
+		}
+	}
+	return strings.Join(append(append(words, "./bench/compare"), quoted(args)...), " ")
 }
 
 // quoted are arguments as a shell takes them.
