@@ -1,6 +1,8 @@
 package data
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // CSVOptions says what the columns of a table mean; the zero value is useful.
@@ -43,13 +46,23 @@ func ReadCSVFile(path string, o CSVOptions) (*Table, error) {
 	return ReadCSV(f, filepath.Base(path), path, o)
 }
 
+// mostClasses is the most classes of a table.
+const mostClasses = 1 << 16
+
 // ReadCSV reads a table with a header, of one column of labels and others of numbers:
-// inputs of shape (columns). Fields are parted by commas and may be quoted (RFC 4180). It
-// returns an error, with path:line, for a column that is missing or there twice, a row of
-// another length, a field that is no finite number, a class that there may not be, and a
-// table without rows.
+// inputs of shape (columns). Fields are parted by commas and may be quoted (RFC 4180);
+// spaces around them are left out. It returns an error, with path:line, for a column that is
+// missing or there twice, a name that is no line of UTF-8, a row of another length, a field
+// that is no finite number, a class that is empty or may not be there, more than 65,536
+// classes, and a table without rows.
 func ReadCSV(r io.Reader, name, path string, o CSVOptions) (*Table, error) {
-	in := csv.NewReader(r)
+	text := bufio.NewReader(r)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" { // which would stand before a quote
+		if _, err := text.Discard(3); err != nil {
+			return nil, fmt.Errorf("data: %s: %w", path, err)
+		}
+	}
+	in := csv.NewReader(text)
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if err == io.EOF {
@@ -59,8 +72,12 @@ func ReadCSV(r io.Reader, name, path string, o CSVOptions) (*Table, error) {
 		return nil, fmt.Errorf("data: %s: %w", path, err)
 	}
 	header = slices.Clone(header)
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	at, err := labelColumn(header, o.Label)
+	for i := range header {
+		if header[i] = strings.TrimSpace(header[i]); !isLine(header[i]) {
+			return nil, fmt.Errorf("data: %s:1: column %d is called %q, want a line of UTF-8", path, i+1, header[i])
+		}
+	}
+	at, err := labelColumn(header, strings.TrimSpace(o.Label))
 	if err != nil {
 		return nil, fmt.Errorf("data: %s:1: %w", path, err)
 	}
@@ -69,8 +86,13 @@ func ReadCSV(r io.Reader, name, path string, o CSVOptions) (*Table, error) {
 		return nil, fmt.Errorf("data: %s:1: columns %s, want %s", path, strings.Join(t.Columns, ","), strings.Join(o.Columns, ","))
 	}
 	t.About = Spec{Name: name, Shape: []int{len(t.Columns)}, DType: Float32}
-	var names []string
-	var lines []int
+	classes, labels := slices.Clone(o.Classes), map[string]uint32{}
+	for i, class := range classes {
+		if first, twice := labels[class]; twice {
+			return nil, fmt.Errorf("data: ReadCSV: classes %d and %d of CSVOptions are both %q", first+1, i+1, class)
+		}
+		labels[class] = uint32(i)
+	}
 	for {
 		row, err := in.Read()
 		if err == io.EOF {
@@ -85,11 +107,26 @@ func ReadCSV(r io.Reader, name, path string, o CSVOptions) (*Table, error) {
 		}
 		for i, field := range row {
 			line, _ := in.FieldPos(i)
+			field = strings.TrimSpace(field)
 			if i == at && !o.Numbers {
-				names, lines = append(names, strings.Clone(field)), append(lines, line)
+				label, known := labels[field]
+				switch {
+				case field == "":
+					return nil, fmt.Errorf("data: %s:%d: column %s is empty, want a class", path, line, header[i])
+				case !isLine(field):
+					return nil, fmt.Errorf("data: %s:%d: class %q, want a line of UTF-8", path, line, field)
+				case !known && o.Classes != nil:
+					return nil, fmt.Errorf("data: %s:%d: class %q, want one of %s", path, line, field, strings.Join(o.Classes, ", "))
+				case !known && len(classes) == mostClasses:
+					return nil, fmt.Errorf("data: %s:%d: more than %d different values in column %s, want classes; CSVOptions.Numbers predicts numbers", path, line, mostClasses, header[i])
+				case !known:
+					field, label = strings.Clone(field), uint32(len(classes))
+					classes, labels[field] = append(classes, field), label
+				}
+				t.All.Labels = append(t.All.Labels, label)
 				continue
 			}
-			v, err := strconv.ParseFloat(strings.TrimSpace(field), 32)
+			v, err := strconv.ParseFloat(field, 32)
 			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 				return nil, fmt.Errorf("data: %s:%d: column %s is %q, want a finite number", path, line, header[i], field)
 			}
@@ -108,22 +145,23 @@ func ReadCSV(r io.Reader, name, path string, o CSVOptions) (*Table, error) {
 		t.About.Targets = 1
 		return t, t.Check()
 	}
-	t.About.Classes = o.Classes
-	if o.Classes == nil {
-		t.About.Classes = classNames(names)
-	}
-	labels := map[string]uint32{}
-	for i, class := range t.About.Classes {
-		labels[class] = uint32(i)
-	}
-	for i, class := range names {
-		label, ok := labels[class]
-		if !ok {
-			return nil, fmt.Errorf("data: %s:%d: class %q, want one of %s", path, lines[i], class, strings.Join(t.About.Classes, ", "))
+	t.About.Classes = classes
+	if o.Classes == nil { // until here they are in the order of the rows
+		t.About.Classes = inOrder(classes)
+		for i, class := range t.About.Classes {
+			labels[class] = uint32(i)
 		}
-		t.All.Labels = append(t.All.Labels, label)
+		for i, label := range t.All.Labels {
+			t.All.Labels[i] = labels[classes[label]]
+		}
 	}
 	return t, t.Check()
+}
+
+// isLine reports whether a name is UTF-8 without an end of a line, of which files have
+// one for each name.
+func isLine(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsAny(name, "\r\n")
 }
 
 // labelColumn is the index of the column of labels.
@@ -148,12 +186,9 @@ func labelColumn(header []string, name string) (int, error) {
 	return at, nil
 }
 
-// classNames are the different names, sorted: as numbers where all are whole numbers.
-func classNames(names []string) []string {
-	all := slices.Clone(names)
-	slices.Sort(all)
-	all = slices.Compact(all)
-	numbers := map[string]int{}
+// inOrder are names sorted: as numbers where all are whole numbers.
+func inOrder(names []string) []string {
+	all, numbers := slices.Sorted(slices.Values(names)), map[string]int{}
 	for _, name := range all {
 		v, err := strconv.Atoi(name)
 		if err != nil {
@@ -161,6 +196,6 @@ func classNames(names []string) []string {
 		}
 		numbers[name] = v
 	}
-	slices.SortStableFunc(all, func(a, b string) int { return numbers[a] - numbers[b] })
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(numbers[a], numbers[b]) })
 	return all
 }
