@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"regexp"
@@ -17,10 +18,11 @@ import (
 // NPY is an array of NumPy: sizes and the elements in row-major order, in the one of
 // the slices that its type goes to.
 type NPY struct {
+	Type   string // as NumPy has it: "|u1", "<f4"
 	Shape  []int
-	Bytes  []byte    // of uint8 and bool
+	Bytes  []byte    // of uint8, bool, and int8, which must not be negative
 	Floats []float32 // of float32, and of float64, rounded
-	Ints   []uint32  // of whole numbers of 1 to 8 bytes, which must fit
+	Ints   []uint32  // of whole numbers of 2 to 8 bytes, which must fit
 }
 
 // npyHeader is the header as NumPy writes it: a Python dictionary of three entries in
@@ -52,21 +54,19 @@ func ReadNPYFile(path string) (*NPY, error) {
 // or f8, or bool, in C order. It returns an error, with the offset, for any other
 // type or order, a header that NumPy does not write, sizes that overflow, missing bytes,
 // bytes left over, negative or large whole numbers, and floats that float32 cannot hold. It
-// holds at most twice the bytes that r delivers, and 1 MiB, whatever the header says.
+// holds at most twice the bytes that r delivers, three times those of u2 and i2, and
+// 1 MiB, whatever the header says.
 func ReadNPY(r io.Reader) (*NPY, error) {
 	kind, shape, start, err := readNPYHeader(r)
 	if err != nil {
 		return nil, err
 	}
-	size := npyTypes[kind]
-	total, ok := product(append([]int{size}, shape...)...)
+	total, ok := product(append([]int{npyTypes[kind]}, shape...)...)
 	if !ok {
 		return nil, fmt.Errorf("data: ReadNPY: offset %d: sizes %v overflow", start, shape)
 	}
-	// Parts are joined once, so that no more than twice what was delivered is held.
-	var bytes [][]byte
-	var floats [][]float32
-	var ints [][]uint32
+	// The array is made once all its parts are there: a header alone costs nothing.
+	var parts [][]byte
 	for read := 0; read < total; {
 		part := make([]byte, min(chunk, total-read))
 		n, err := io.ReadFull(r, part)
@@ -76,12 +76,7 @@ func ReadNPY(r io.Reader) (*NPY, error) {
 		if err != nil {
 			return nil, fmt.Errorf("data: ReadNPY: offset %d: %w", start+read+n, err)
 		}
-		b, f, i, err := convert(kind, part, start+read)
-		if err != nil {
-			return nil, err
-		}
-		bytes, floats, ints = append(bytes, b), append(floats, f), append(ints, i)
-		read += len(part)
+		read, parts = read+n, append(parts, part)
 	}
 	// Reading on to the end also makes zip compare its checksum.
 	switch _, err := io.ReadFull(r, make([]byte, 1)); {
@@ -90,7 +85,8 @@ func ReadNPY(r io.Reader) (*NPY, error) {
 	case err != io.EOF:
 		return nil, fmt.Errorf("data: ReadNPY: offset %d: %w", start+total, err)
 	}
-	return &NPY{Shape: shape, Bytes: slices.Concat(bytes...), Floats: slices.Concat(floats...), Ints: slices.Concat(ints...)}, nil
+	a := &NPY{Type: kind, Shape: shape}
+	return a, a.convert(parts, total, start)
 }
 
 // readNPYHeader returns the type, the sizes, and the offset of the elements.
@@ -145,60 +141,100 @@ func readNPYHeader(r io.Reader) (kind string, shape []int, start int, err error)
 	return kind, shape, start + length, nil
 }
 
-// convert returns the elements of a part of the data, which begins at an offset, in the
-// slice of their type.
-func convert(kind string, part []byte, offset int) (bytes []byte, floats []float32, ints []uint32, err error) {
-	size := npyTypes[kind]
-	if kind == "|u1" || kind == "|b1" {
-		return part, nil, nil, nil
+// convert takes the elements from parts of total bytes, of which the first begins at an
+// offset.
+func (a *NPY) convert(parts [][]byte, total, offset int) error {
+	size := npyTypes[a.Type]
+	switch {
+	case size == 1:
+		a.Bytes = slices.Concat(parts...)
+	case a.Type[1] == 'f':
+		a.Floats = make([]float32, 0, total/size)
+	default:
+		a.Ints = make([]uint32, 0, total/size)
 	}
-	for at := 0; at < len(part); at += size {
-		var wide [8]byte
-		copy(wide[:], part[at:at+size])
-		bits := binary.LittleEndian.Uint64(wide[:])
-		if kind[1] == 'f' {
-			v := float64(math.Float32frombits(uint32(bits)))
-			if size == 8 {
-				v = math.Float64frombits(bits)
+	if a.Type == "|i1" {
+		for i, b := range a.Bytes {
+			if int8(b) < 0 {
+				return fmt.Errorf("data: ReadNPY: offset %d: %d, want a whole number from 0 on", offset+i, int8(b))
 			}
-			if math.IsNaN(v) || math.IsInf(float64(float32(v)), 0) {
-				return nil, nil, nil, fmt.Errorf("data: ReadNPY: offset %d: %v, want a finite number of float32", offset+at, v)
-			}
-			floats = append(floats, float32(v))
-			continue
 		}
-		if kind[1] == 'i' && bits>>(8*size-1) != 0 || bits > math.MaxUint32 {
-			return nil, nil, nil, fmt.Errorf("data: ReadNPY: offset %d: a whole number below 0 or above %d", offset+at, uint32(math.MaxUint32))
-		}
-		ints = append(ints, uint32(bits))
 	}
-	return nil, floats, ints, nil
+	if size == 1 {
+		return nil
+	}
+	for _, part := range parts {
+		for at := 0; at < len(part); at, offset = at+size, offset+size {
+			var wide [8]byte
+			copy(wide[:], part[at:at+size])
+			bits := binary.LittleEndian.Uint64(wide[:])
+			if a.Type[1] == 'f' {
+				v := float64(math.Float32frombits(uint32(bits)))
+				if size == 8 {
+					v = math.Float64frombits(bits)
+				}
+				if math.IsNaN(v) || math.IsInf(float64(float32(v)), 0) {
+					return fmt.Errorf("data: ReadNPY: offset %d: %v, want a finite number of float32", offset, v)
+				}
+				a.Floats = append(a.Floats, float32(v))
+				continue
+			}
+			if unused := 64 - 8*size; a.Type[1] == 'i' && int64(bits<<unused) < 0 {
+				return fmt.Errorf("data: ReadNPY: offset %d: %d, want a whole number from 0 on", offset, int64(bits<<unused)>>unused)
+			}
+			if bits > math.MaxUint32 {
+				return fmt.Errorf("data: ReadNPY: offset %d: %d, want a whole number up to %d", offset, bits, uint32(math.MaxUint32))
+			}
+			a.Ints = append(a.Ints, uint32(bits))
+		}
+	}
+	return nil
 }
 
 // ReadNPZFile reads the arrays of an .npz file, as numpy.savez and savez_compressed write
-// it, by name. It returns an error, with the file and the array, as ReadNPY does, and for
-// one name twice. It holds at most twice the bytes of the unpacked arrays, whatever the
-// headers say.
-func ReadNPZFile(path string) (map[string]*NPY, error) {
+// it, by name: those that are named, where they are there, or all. It returns an error,
+// with the file and the array, as ReadNPY does, for one name twice, and for arrays that are
+// larger than 1 GiB and 64 times the file. It holds what ReadNPY holds of the unpacked
+// arrays, whatever the headers say.
+func ReadNPZFile(path string, names ...string) (map[string]*NPY, error) {
 	z, err := zip.OpenReader(path)
 	if err != nil {
 		return nil, fmt.Errorf("data: ReadNPZFile: %s: %w", path, err)
 	}
 	defer z.Close()
-	all := map[string]*NPY{}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("data: ReadNPZFile: %w", err)
+	}
+	files, unpacked := map[string]*zip.File{}, uint64(0)
 	for _, f := range z.File {
 		name, ok := strings.CutSuffix(f.Name, ".npy")
-		if _, twice := all[name]; !ok || twice {
+		if len(names) > 0 && !(ok && slices.Contains(names, name)) {
+			continue
+		}
+		if _, twice := files[name]; !ok || twice {
 			return nil, fmt.Errorf("data: ReadNPZFile: %s: %q, want arrays NAME.npy, each once", path, f.Name)
 		}
-		r, err := f.Open()
+		files[name] = f
+		// zip reads no more than this; a sum that overflows is beyond the limit before.
+		if unpacked += f.UncompressedSize64; f.UncompressedSize64 > math.MaxInt64 || unpacked > max(mostUnpacked, 64*uint64(info.Size())) {
+			return nil, fmt.Errorf("data: ReadNPZFile: %s: arrays of %d bytes or more in a file of %d, want at most %d, or 64 times the file",
+				path, unpacked, info.Size(), uint64(mostUnpacked))
+		}
+	}
+	all := map[string]*NPY{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		r, err := files[name].Open()
 		if err == nil {
 			all[name], err = ReadNPY(r)
 			err = errors.Join(err, r.Close())
 		}
 		if err != nil {
-			return nil, fmt.Errorf("data: %s: %s: %w", path, f.Name, err)
+			return nil, fmt.Errorf("data: %s: %s.npy: %w", path, name, err)
 		}
 	}
 	return all, nil
 }
+
+// mostUnpacked is how many bytes a packed file of any size may stand for.
+const mostUnpacked = 1 << 30
