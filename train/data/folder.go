@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
@@ -33,21 +34,23 @@ type FolderOptions struct {
 //	train/CLASS/*.png and test/CLASS/*.png, or
 //	CLASS/*.png, which is parted at random
 //
+// It is the first where train and test are folders, or train holds folders and no images.
 // The names of the folders are the classes, sorted by bytes, 256 at most; files whose
 // names start with a dot are passed over. Where every image is grey, the sets have one
 // channel; where one has colour, three (red, green, blue), in which grey images have
 // the same number thrice. What is transparent lies on black. It returns an error, with
 // the file or folder, if an image cannot be read, two differ in size and none was
-// asked for, a folder is empty, or test images are of a class that train has not.
+// asked for, a folder is empty, the images of a set are more than 8 GiB, of three bytes a
+// pixel, or test images are of a class that train has not.
 func LoadFolder(dir string, o FolderOptions) (train, test Dataset, err error) {
 	if o.Height < 0 || o.Width < 0 || (o.Height == 0) != (o.Width == 0) || o.Height > maxSide || o.Width > maxSide {
 		return nil, nil, fmt.Errorf("data: LoadFolder: size %dx%d, want both from 1 to %d, or neither", o.Height, o.Width, maxSide)
 	}
-	both, err := isDir(filepath.Join(dir, "train"))
+	both, err := halved(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &folderReader{FolderOptions: o}
+	r := &folderReader{FolderOptions: o, operation: "LoadFolder"}
 	if !both {
 		whole, err := r.read(dir, filepath.Base(dir))
 		if err != nil {
@@ -76,12 +79,52 @@ func LoadFolder(dir string, o FolderOptions) (train, test Dataset, err error) {
 // maxSide bounds the height and the width of images.
 const maxSide = 4096
 
+// mostPixels is the most bytes of a set of images.
+const mostPixels = 8 << 30
+
 // folderReader reads images of one size.
 type folderReader struct {
 	FolderOptions
-	classes  []string // nil takes the folders' names
-	first    string   // the file that the size is of, where none was asked for
-	coloured bool
+	operation string   // that its errors name
+	classes   []string // nil takes the folders' names
+	first     string   // the file that the size is of, where none was asked for
+	coloured  bool
+}
+
+// halved reports whether a folder has one for training, with folders of classes, and is
+// not one of classes of which one is called train.
+func halved(dir string) (bool, error) {
+	train := filepath.Join(dir, "train")
+	for _, half := range []string{train, filepath.Join(dir, "test")} {
+		if is, err := isDir(half); err != nil || is == (half != train) {
+			return is && err == nil, err
+		}
+	}
+	entries, err := os.ReadDir(train)
+	if err != nil {
+		return false, fmt.Errorf("data: LoadFolder: %w", err)
+	}
+	folders := false
+	for _, e := range entries {
+		if isImage(e.Name()) {
+			return false, nil
+		}
+		is, err := isDir(filepath.Join(train, e.Name()))
+		if err != nil {
+			return false, err
+		}
+		folders = folders || is && !strings.HasPrefix(e.Name(), ".")
+	}
+	return folders, nil
+}
+
+// isImage reports whether a file's name is one of images that are read.
+func isImage(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".png", ".jpg", ".jpeg":
+		return !strings.HasPrefix(name, ".")
+	}
+	return false
 }
 
 // isDir reports whether there is a folder.
@@ -119,68 +162,75 @@ func (r *folderReader) read(dir, name string) (*Set, error) {
 			return nil, fmt.Errorf("data: LoadFolder: folder %s has %d classes, want at most 256", dir, len(folders))
 		}
 	}
+	var paths []string
 	for _, class := range folders {
+		folder := filepath.Join(dir, class)
 		label := slices.Index(s.Classes, class)
-		if label < 0 {
+		switch {
+		case !isLine(class):
+			return nil, fmt.Errorf("data: LoadFolder: folder %q, want a class whose name is a line of UTF-8", folder)
+		case label < 0:
 			return nil, fmt.Errorf("data: LoadFolder: folder %s is of a class that the training images do not have, want one of %s",
-				filepath.Join(dir, class), strings.Join(s.Classes, ", "))
+				folder, strings.Join(s.Classes, ", "))
 		}
-		if err := r.class(s, filepath.Join(dir, class), byte(label)); err != nil {
+		files, err := os.ReadDir(folder)
+		if err != nil {
+			return nil, fmt.Errorf("data: LoadFolder: %w", err)
+		}
+		before := len(paths)
+		for _, f := range files {
+			if isImage(f.Name()) {
+				paths, s.Labels = append(paths, filepath.Join(folder, f.Name())), append(s.Labels, byte(label))
+			}
+		}
+		if len(paths) == before {
+			return nil, fmt.Errorf("data: LoadFolder: folder %s has no PNG or JPEG images: %w", folder, fs.ErrNotExist)
+		}
+	}
+	for i, path := range paths {
+		img, err := r.image(path)
+		if err != nil {
 			return nil, err
 		}
+		if i == 0 {
+			size, ok := product(3, len(paths), r.Height, r.Width)
+			if !ok || int64(size) > mostPixels {
+				return nil, fmt.Errorf("data: LoadFolder: folder %s has %d images of %dx%d pixels, want at most %d bytes, three a pixel; ask for a smaller size",
+					dir, len(paths), r.Height, r.Width, int64(mostPixels))
+			}
+			s.Pixels = make([]byte, 0, size)
+		}
+		s.Pixels = r.planes(s.Pixels, img)
 	}
 	s.Height, s.Width = r.Height, r.Width
 	return s, s.Check()
 }
 
-// class adds the images of one folder.
-func (r *folderReader) class(s *Set, dir string, label byte) error {
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("data: LoadFolder: %w", err)
-	}
-	none := true
-	for _, f := range files {
-		switch strings.ToLower(filepath.Ext(f.Name())) {
-		case ".png", ".jpg", ".jpeg":
-		default:
-			continue
-		}
-		if strings.HasPrefix(f.Name(), ".") {
-			continue
-		}
-		none = false
-		if s.Pixels, err = r.image(s.Pixels, filepath.Join(dir, f.Name())); err != nil {
-			return err
-		}
-		s.Labels = append(s.Labels, label)
-	}
-	if none {
-		return fmt.Errorf("data: LoadFolder: folder %s has no PNG or JPEG images: %w", dir, fs.ErrNotExist)
-	}
-	return nil
-}
-
-// image appends the red, the green and the blue of an image.
-func (r *folderReader) image(to []byte, path string) ([]byte, error) {
-	from, err := decode(path)
+// image reads an image, whose size it checks or, of the first one, takes.
+func (r *folderReader) image(path string) (image.Image, error) {
+	img, err := r.decode(path)
 	if err != nil {
 		return nil, err
 	}
-	size := from.Bounds().Size()
+	size := img.Bounds().Size()
 	switch {
 	case r.Height == 0:
 		r.Height, r.Width, r.first = size.Y, size.X, path
 	case r.first != "" && size != image.Pt(r.Width, r.Height):
-		return nil, fmt.Errorf("data: LoadFolder: %s has %dx%d pixels, want %dx%d as %s has; or ask for one size, to which all are scaled",
-			path, size.Y, size.X, r.Height, r.Width, r.first)
+		return nil, fmt.Errorf("data: %s: %s has %dx%d pixels, want %dx%d as %s has; or ask for one size, to which all are scaled",
+			r.operation, path, size.Y, size.X, r.Height, r.Width, r.first)
 	}
+	return img, nil
+}
+
+// planes appends the red, the green and the blue of an image, scaled.
+func (r *folderReader) planes(to []byte, img image.Image) []byte {
 	frame := image.NewRGBA(image.Rect(0, 0, r.Width, r.Height))
 	paint.Draw(frame, frame.Rect, image.Black, image.Point{}, paint.Src)
-	if size == frame.Rect.Size() {
-		paint.Draw(frame, frame.Rect, from, from.Bounds().Min, paint.Over)
+	if img.Bounds().Size() == frame.Rect.Size() {
+		paint.Draw(frame, frame.Rect, img, img.Bounds().Min, paint.Over)
 	} else {
-		scaling.CatmullRom.Scale(frame, frame.Rect, from, from.Bounds(), scaling.Over, nil)
+		scaling.CatmullRom.Scale(frame, frame.Rect, img, img.Bounds(), scaling.Over, nil)
 	}
 	for c := range 3 {
 		for i := c; i < len(frame.Pix); i += 4 {
@@ -188,7 +238,7 @@ func (r *folderReader) image(to []byte, path string) ([]byte, error) {
 			r.coloured = r.coloured || frame.Pix[i] != frame.Pix[i-c]
 		}
 	}
-	return to, nil
+	return to
 }
 
 // ReadImage reads one PNG or JPEG file as LoadFolder reads those of a set of 1 or 3
@@ -201,10 +251,14 @@ func ReadImage(path string, channels, height, width int) ([]byte, error) {
 	if height < 1 || width < 1 || height > maxSide || width > maxSide {
 		return nil, fmt.Errorf("data: ReadImage: size %dx%d, want both from 1 to %d", height, width, maxSide)
 	}
-	r := &folderReader{FolderOptions: FolderOptions{Height: height, Width: width}}
-	pixels, err := r.image(nil, path)
-	if err != nil || channels == 3 {
-		return pixels, err
+	r := &folderReader{FolderOptions: FolderOptions{Height: height, Width: width}, operation: "ReadImage"}
+	img, err := r.image(path)
+	if err != nil {
+		return nil, err
+	}
+	pixels := r.planes(nil, img)
+	if channels == 3 {
+		return pixels, nil
 	}
 	plane := height * width
 	for i := range plane {
@@ -215,25 +269,25 @@ func ReadImage(path string, channels, height, width int) ([]byte, error) {
 }
 
 // decode reads an image of a size that is looked at first.
-func decode(path string) (image.Image, error) {
+func (r *folderReader) decode(path string) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("data: LoadFolder: %w", err)
+		return nil, fmt.Errorf("data: %s: %w", r.operation, err)
 	}
 	defer f.Close()
 	c, _, err := image.DecodeConfig(f)
 	if err != nil {
-		return nil, fmt.Errorf("data: LoadFolder: %s is no PNG or JPEG image: %w", path, err)
+		return nil, fmt.Errorf("data: %s: %s is no PNG or JPEG image: %w", r.operation, path, err)
 	}
 	if c.Width < 1 || c.Height < 1 || c.Width > maxSide || c.Height > maxSide {
-		return nil, fmt.Errorf("data: LoadFolder: %s has %dx%d pixels, want 1 to %d each way", path, c.Height, c.Width, maxSide)
+		return nil, fmt.Errorf("data: %s: %s has %dx%d pixels, want 1 to %d each way", r.operation, path, c.Height, c.Width, maxSide)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("data: LoadFolder: %w", err)
+		return nil, fmt.Errorf("data: %s: %w", r.operation, err)
 	}
 	img, kind, err := image.Decode(f)
 	if err != nil {
-		return nil, fmt.Errorf("data: LoadFolder: %s: damaged %s image: %w", path, kind, err)
+		return nil, fmt.Errorf("data: %s: %s: damaged %s image: %w", r.operation, path, kind, err)
 	}
 	return img, nil
 }
@@ -248,6 +302,6 @@ func (r *folderReader) settle(sets ...*Set) {
 		for i := range s.Len() {
 			copy(s.Pixels[i*plane:], s.Pixels[3*i*plane:(3*i+1)*plane])
 		}
-		s.Pixels, s.Channels = s.Pixels[:s.Len()*plane:s.Len()*plane], 1
+		s.Pixels, s.Channels = bytes.Clone(s.Pixels[:s.Len()*plane]), 1 // without the memory of three
 	}
 }

@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -147,8 +148,34 @@ func TestReadImage(t *testing.T) {
 			t.Errorf("size %v: no error", bad)
 		}
 	}
-	if _, err := ReadImage(path+".jpeg", 1, 1, 1); err == nil || !strings.Contains(err.Error(), "red.png.jpeg") {
-		t.Errorf("a missing file: got %v", err)
+	put(t, path+".jpeg", []byte("text"))
+	for _, bad := range []string{path + ".gif", path + ".jpeg"} {
+		if _, err := ReadImage(bad, 1, 1, 1); err == nil || !strings.Contains(err.Error(), "data: ReadImage: ") || !strings.Contains(err.Error(), bad) {
+			t.Errorf("%s: got %v, want an error with data: ReadImage: and the file", bad, err)
+		}
+	}
+}
+
+// TestLoadFolderTrain wants a class called train, in a folder without a test, to be
+// one of the classes, and sets of one channel to keep no memory of three.
+func TestLoadFolderTrain(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 10 {
+		for _, class := range []string{"train", "tram"} {
+			put(t, filepath.Join(dir, class, string(rune('0'+i))+".png"), flat(t, 20, 30, dark))
+		}
+	}
+	put(t, filepath.Join(dir, "train", "notes", "x.txt"), nil)
+	train, test, err := LoadFolder(dir, FolderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if classes := train.Spec().Classes; !slices.Equal(classes, []string{"train", "tram"}) || train.Len() != 16 || test.Len() != 4 {
+		t.Errorf("%d and %d images of %q", train.Len(), test.Len(), classes)
+	}
+	whole := train.(*part).set.(*Set)
+	if n := len(whole.Pixels); n != 20*20*30 || cap(whole.Pixels) > n+n/4 {
+		t.Errorf("%d bytes of pixels in an array of %d, want %d", n, cap(whole.Pixels), 20*20*30)
 	}
 }
 
@@ -170,7 +197,18 @@ func TestLoadFolderRefuses(t *testing.T) {
 		"folder as file": {func(dir string) { os.MkdirAll(filepath.Join(dir, "train", "b", "z.png"), 0o755) }, FolderOptions{}, []string{"z.png"}},
 		"half a size":    {func(string) {}, FolderOptions{Height: 3}, []string{"size 3x0"}},
 		"huge size":      {func(string) {}, FolderOptions{Height: 3, Width: 5000}, []string{"size 3x5000"}},
-		"huge image":     {func(dir string) { put(t, filepath.Join(dir, "train", "b", "z.png"), flat(t, 1, 5000, dark)) }, FolderOptions{Height: 3, Width: 3}, []string{"z.png has 1x5000 pixels"}},
+		"empty train": {func(dir string) {
+			os.RemoveAll(filepath.Join(dir, "test"))
+			os.RemoveAll(filepath.Join(dir, "train"))
+			os.Mkdir(filepath.Join(dir, "train"), 0o755)
+		}, FolderOptions{}, []string{filepath.Join("images", "train"), "has no PNG or JPEG"}},
+		"line": {func(dir string) { put(t, filepath.Join(dir, "train", "c\nd", "1.png"), wide) }, FolderOptions{}, []string{`c\nd"`, "a line of UTF-8"}},
+		"too many": {func(dir string) {
+			for i := range 170 {
+				put(t, filepath.Join(dir, "train", "a", fmt.Sprintf("%03d.png", i+200)), nil)
+			}
+		}, FolderOptions{Height: 4096, Width: 4096}, []string{filepath.Join("images", "train"), "has 172 images of 4096x4096 pixels, want at most 8589934592 bytes"}},
+		"huge image": {func(dir string) { put(t, filepath.Join(dir, "train", "b", "z.png"), flat(t, 1, 5000, dark)) }, FolderOptions{Height: 3, Width: 3}, []string{"z.png has 1x5000 pixels"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "images")
