@@ -58,7 +58,7 @@ func (c *choices) vectors(train, test *data.Texts) (data.Dataset, data.Dataset, 
 	return first, second, err
 }
 
-func (x *textual) set(texts *data.Texts) (*data.Arrays, error) {
+func (x *textual) set(texts *data.Texts) (data.Dataset, error) {
 	if x.length > 0 {
 		return texts.IDs(x.terms.Vocabulary, x.length)
 	}
@@ -75,7 +75,10 @@ func (x *textual) example(text string) (*data.Arrays, error) {
 	if !known {
 		return nil, fmt.Errorf("--text %q: the model knows none of its words", text)
 	}
-	return x.set(&data.Texts{Name: "the text", Classes: []string{"unknown"}, Documents: []data.Document{{Text: text}}})
+	if x.length > 0 {
+		return &data.Arrays{All: data.Batch{Rows: 1, Ints: x.terms.Vocabulary.IDs(text, x.length)}}, nil
+	}
+	return &data.Arrays{All: data.Batch{Rows: 1, Floats: x.terms.Row(text)}}, nil
 }
 
 // notes are what a checkpoint keeps of it; nothing of no text.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -34,7 +35,11 @@ type Texts struct {
 // and where there is no file.
 func ReadTexts(dir fs.FS, name string) (train, test *Texts, err error) {
 	train, test = &Texts{Name: name + " train"}, &Texts{Name: name + " test"}
-	for half, to := range map[string]*Texts{"train": train, "test": test} {
+	for _, of := range []struct {
+		half string
+		to   *Texts
+	}{{"train", train}, {"test", test}} {
+		half, to := of.half, of.to
 		files, err := fs.Glob(dir, half+"/*.txt")
 		if err != nil {
 			return nil, nil, fmt.Errorf("data: ReadTexts: %s: %w", name, err)
@@ -89,13 +94,28 @@ func Topics() (train, test *Texts) {
 	return train, test
 }
 
-// Terms is the term-document matrix of the documents: a data set of a row for each.
-func (x *Texts) Terms(t *Terms) *Arrays {
-	a := x.arrays(Spec{Shape: []int{t.Width()}, DType: Float32})
-	for _, d := range x.Documents {
-		a.All.Floats = append(a.All.Floats, t.Row(d.Text)...)
-	}
-	return a
+// Terms is the term-document matrix of the documents: a data set of a row for each. Rows
+// are made when they are asked for: a matrix of all may be far larger than the texts.
+func (x *Texts) Terms(t *Terms) Dataset { return &termRows{x, t} }
+
+// termRows is the rows of terms of documents.
+type termRows struct {
+	of    *Texts
+	terms *Terms
+}
+
+func (r *termRows) Len() int { return len(r.of.Documents) }
+
+func (r *termRows) Spec() Spec {
+	return Spec{Name: r.of.Name, Shape: []int{r.terms.Width()}, DType: Float32, Classes: r.of.Classes}
+}
+
+func (r *termRows) Batches(order iter.Seq[int], batch int) iter.Seq2[*Batch, error] {
+	return batches(r.of.Name, r.Len(), order, batch, func(b *Batch, i int) error {
+		d := r.of.Documents[i]
+		b.Floats, b.Labels = append(b.Floats, r.terms.Row(d.Text)...), append(b.Labels, uint32(d.Label))
+		return nil
+	})
 }
 
 // IDs is the data set of the indices of each document's first length tokens, padded
@@ -105,19 +125,9 @@ func (x *Texts) IDs(v *Vocabulary, length int) (*Arrays, error) {
 	if length < 1 {
 		return nil, errors.New("data: IDs: documents of no tokens, want a length of 1 or more")
 	}
-	a := x.arrays(Spec{Shape: []int{length}, DType: Uint32})
+	a := &Arrays{About: Spec{Name: x.Name, Shape: []int{length}, DType: Uint32, Classes: x.Classes}, All: Batch{Rows: len(x.Documents)}}
 	for _, d := range x.Documents {
-		a.All.Ints = append(a.All.Ints, v.IDs(d.Text, length)...)
+		a.All.Ints, a.All.Labels = append(a.All.Ints, v.IDs(d.Text, length)...), append(a.All.Labels, uint32(d.Label))
 	}
 	return a, nil
-}
-
-// arrays is a set with the labels of the documents.
-func (x *Texts) arrays(s Spec) *Arrays {
-	s.Name, s.Classes = x.Name, x.Classes
-	a := &Arrays{About: s, All: Batch{Rows: len(x.Documents)}}
-	for _, d := range x.Documents {
-		a.All.Labels = append(a.All.Labels, uint32(d.Label))
-	}
-	return a
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -57,9 +58,9 @@ func TestVocabulary(t *testing.T) {
 	if got := v.ID(Padding); got != 1 {
 		t.Errorf("the text %s is token %d, want 1: no text is padding", Padding, got)
 	}
-	for _, c := range [][2]int{{-1, 0}, {0, -1}, {0, 2}, {9, 0}} {
-		if _, err := NewVocabulary(three, c[0], c[1]); err == nil {
-			t.Errorf("least %d, most %d: no error", c[0], c[1])
+	for c, want := range map[[2]int]string{{-1, 0}: "tokens that come -1 times", {0, -1}: "-1 at most", {0, 2}: "2 at most", {9, 0}: "no token that comes 9 times or more in 3 documents"} {
+		if _, err := NewVocabulary(three, c[0], c[1]); err == nil || !strings.HasPrefix(err.Error(), "data: NewVocabulary: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("least %d, most %d: got %v, want an error with %q", c[0], c[1], err, want)
 		}
 	}
 }
@@ -170,13 +171,54 @@ func TestTopics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []*Arrays{train.Terms(TFIDF(v, train.Documents)), test.Terms(CountTerms(v)), ids} {
-		if err := a.Check(); err != nil {
+	terms := TFIDF(v, train.Documents)
+	for _, a := range []Dataset{train.Terms(terms), test.Terms(CountTerms(v)), ids} {
+		if err := a.Spec().Check(); err != nil {
 			t.Error(err)
+		}
+		if b := all(t, a); b.Rows != a.Len() || a.Len() < 125 {
+			t.Errorf("%d rows of %d", b.Rows, a.Len())
+		}
+	}
+	for b, err := range train.Terms(terms).Batches(Range(499, 500), 2) {
+		if d := train.Documents[499]; err != nil || !slices.Equal(b.Floats, terms.Row(d.Text)) || !slices.Equal(b.Labels, []uint32{uint32(d.Label)}) {
+			t.Errorf("the last row is %+v, %v", b, err)
 		}
 	}
 	if _, err := test.IDs(v, 0); err == nil {
 		t.Error("documents of length 0: no error")
+	}
+}
+
+// TestTermsMemory wants rows of many terms to cost what a batch of them holds.
+func TestTermsMemory(t *testing.T) {
+	tokens := []string{Padding, Unknown}
+	for i := range 20_000 {
+		tokens = append(tokens, strconv.Itoa(i))
+	}
+	v, err := numbered(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &Texts{Name: "x", Classes: []string{"a"}, Documents: slices.Repeat([]Document{{"7 19999", 0}}, 5000)}
+	used := allocated(func() {
+		for b, err := range x.Terms(CountTerms(v)).Batches(Range(4998, 5000), 2) {
+			if err != nil || len(b.Floats) != 40_000 || b.Floats[7] != 1 || b.Floats[39_999] != 1 {
+				t.Errorf("%d numbers, %v", len(b.Floats), err)
+			}
+		}
+	})
+	if used > 1<<20 {
+		t.Errorf("%d bytes allocated for 2 rows of 80,000", used)
+	}
+}
+
+// TestReadTextsOrder wants the same error from run to run where both halves have one.
+func TestReadTextsOrder(t *testing.T) {
+	for range 20 {
+		if _, _, err := ReadTexts(fstest.MapFS{}, "t"); err == nil || !strings.Contains(err.Error(), "no file train/CLASS.txt") {
+			t.Fatalf("got %v, want the error of the first half", err)
+		}
 	}
 }
 
