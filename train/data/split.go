@@ -52,15 +52,28 @@ func (p *part) Spec() Spec {
 }
 
 func (p *part) Batches(order iter.Seq[int], batch int) iter.Seq2[*Batch, error] {
-	return p.set.Batches(func(yield func(int) bool) {
-		for i := range order {
-			row := -1 // which no set has
-			if i >= 0 && i < len(p.rows) {
-				row = p.rows[i]
+	return func(yield func(*Batch, error) bool) {
+		var wrong error
+		rows := func(yield func(int) bool) {
+			for i := range order {
+				row := -1 // which no set has
+				if i >= 0 && i < len(p.rows) {
+					row = p.rows[i]
+				} else {
+					wrong = fmt.Errorf("data: %s: index %d, want [0, %d)", p.name, i, len(p.rows))
+				}
+				if !yield(row) {
+					return
+				}
 			}
-			if !yield(row) {
+		}
+		for b, err := range p.set.Batches(rows, batch) {
+			if err != nil && wrong != nil {
+				err = wrong
+			}
+			if !yield(b, err) {
 				return
 			}
 		}
-	}, batch)
+	}
 }

@@ -53,13 +53,20 @@ func NewVocabulary(documents []Document, least, most int) (*Vocabulary, error) {
 			tokens = append(tokens, token)
 		}
 	}
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("data: NewVocabulary: no token that comes %d times or more in %d documents, want 1 or more", max(least, 1), len(documents))
+	}
 	slices.SortFunc(tokens, func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 	if most > 0 && len(tokens) > most-2 {
 		tokens = tokens[:most-2]
 	}
-	return numbered(append([]string{Padding, Unknown}, tokens...))
+	v, err := numbered(append([]string{Padding, Unknown}, tokens...))
+	if err != nil {
+		return nil, fmt.Errorf("data: NewVocabulary: %w", err)
+	}
+	return v, nil
 }
 
 // numbered is the vocabulary of the tokens in their order, which are checked.
