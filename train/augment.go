@@ -113,6 +113,9 @@ func (a *Augment) Apply(t *compute.Tape, x *compute.Tensor, loss layers.Loss) (*
 	if a.moves() {
 		clock, stream := t.Random()
 		y := t.New(s...)
+		if x.DType() == compute.F32 {
+			y = t.NewF32(s...)
+		}
 		augmentForward.Run(a.params(s, stream), clock, t.Constant("matrices", a.table(), matrices, 4), x, y)
 		x = y
 	}

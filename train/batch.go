@@ -135,8 +135,8 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 	case r.spec.DType == data.Uint8:
 		x = t.New(shape...)
 		batchLoadBytes.Run(p, now, inputs, x)
-	case r.spec.DType == data.Float32:
-		x = t.New(shape...)
+	case r.spec.DType == data.Float32: // which f16 may not hold before a layer has scaled them
+		x = t.NewF32(shape...)
 		batchLoadFloats.Run(p, now, x, inputs)
 	default:
 		x = t.NewU32(shape...)

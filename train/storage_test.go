@@ -109,3 +109,47 @@ func TestEvaluatorFollows(t *testing.T) {
 		t.Errorf("accuracy %v of an evaluator opened before the training, %v after it, %v", before, after, err)
 	}
 }
+
+// TestF16Inputs trains, with and without augmentation, on numbers that f16 does not hold
+// until a first layer has scaled them.
+func TestF16Inputs(t *testing.T) {
+	dev := withF16(t)
+	if dev == nil {
+		return
+	}
+	devicetest.NoLeaks(t, dev)
+	set := &data.Arrays{About: data.Spec{Name: "large", Shape: []int{2, 2, 3}, DType: data.Float32, Targets: 1}}
+	set.All.Rows = 64
+	for i := range uint32(64) {
+		sum := float32(0)
+		for j := range uint32(12) {
+			v := 1e5 * float32(draw(201, 1, j, i)) / 100
+			set.All.Floats, sum = append(set.All.Floats, v), sum+v/1e5
+		}
+		set.All.Targets = append(set.All.Targets, sum/12)
+	}
+	for name, a := range map[string]*Augment{"as it is": nil, "augmented": {FlipX: 0.5}, "mixed": {Mixup: 0.4}} {
+		t.Run(name, func(t *testing.T) {
+			m := layers.Sequential{layers.NewStandardize([]float32{1e5, 1e5}, []float32{1e5, 1e5}), layers.Flatten{}, layers.NewLinear(12, 1)}
+			layers.Initialize(m, 1)
+			l := Loop{Model: m, Loss: layers.MSE{}, Optimizer: &AdamW{LR: 0.05}, Batch: 16, Epochs: 2, Augment: a, Storage: compute.F16}
+			defer forget(dev, m)
+			h, err := l.Run(context.Background(), dev, set, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := h[1]; last.Skipped > 0 || !finite(last.Loss) || !finite(last.TestLoss) {
+				t.Errorf("got %+v, want finite losses and no step skipped", last)
+			}
+			wide, err := NewEvaluator(dev, m, layers.MSE{}, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer wide.Close()
+			// Standardized inputs, weights and outputs are rounded to f16, by 2^-11 of 2 or less.
+			if want, _, err := wide.Run(context.Background()); err != nil || math.Abs(h[1].TestLoss-want) > 0.02*(1+want) {
+				t.Errorf("loss %v, of f32 %v, %v", h[1].TestLoss, want, err)
+			}
+		})
+	}
+}
