@@ -3,7 +3,6 @@ package train
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"math/bits"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -29,15 +28,19 @@ const readBatch = 256
 
 // read gives visit all examples of a set, checked, in order.
 func read(set data.Dataset, visit func(first int, b *data.Batch)) error {
-	return readOrder(set, data.Range(0, set.Len()), set.Len(), visit)
+	return readOrder(set, func(i int) int { return i }, set.Len(), visit)
 }
 
-// readOrder is read of the examples of an order, of which there are count.
-func readOrder(set data.Dataset, order iter.Seq[int], count int, visit func(first int, b *data.Batch)) error {
+// readOrder is read of count examples in an order: example says which each is.
+func readOrder(set data.Dataset, example func(i int) int, count int, visit func(first int, b *data.Batch)) error {
+	order := func(yield func(int) bool) {
+		for i := 0; i < count && yield(example(i)); i++ {
+		}
+	}
 	spec, at := set.Spec(), 0
 	for b, err := range set.Batches(order, readBatch) {
 		if err == nil {
-			err = b.Check(spec, at)
+			err = b.CheckOrder(spec, func(row int) int { return example(at + row) })
 		}
 		if err != nil {
 			return fmt.Errorf("train: %w", err)

@@ -212,6 +212,11 @@ func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validatio
 			return nil, err
 		}
 		defer r.tested.Close()
+		if r.tested.set.stream != nil { // of which nothing was read yet
+			if err := read(validationSet, func(int, *data.Batch) {}); err != nil {
+				return nil, err
+			}
+		}
 	}
 	r.fit = &Fit{Loop: l, Device: dev, Train: trainSet, Validation: validationSet, Steps: r.steps, run: r}
 	if l.Resume {

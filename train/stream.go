@@ -193,13 +193,5 @@ func (f *stream) begin(ring *resident, step int) {
 func (f *stream) read(ring *resident, chunk int) error {
 	half := ring.count / 2
 	from := chunk * half
-	count := min(half, f.total-from)
-	order := func(yield func(int) bool) {
-		for i := range count {
-			if !yield(f.at(from + i)) {
-				return
-			}
-		}
-	}
-	return readOrder(f.set, order, count, func(first int, b *data.Batch) { ring.put(chunk%2*half+first, b) })
+	return readOrder(f.set, func(i int) int { return f.at(from + i) }, min(half, f.total-from), func(first int, b *data.Batch) { ring.put(chunk%2*half+first, b) })
 }

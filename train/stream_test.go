@@ -3,7 +3,10 @@ package train
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
+	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -142,5 +145,38 @@ func TestStreamRefuses(t *testing.T) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 		forget(dev, m)
+	}
+}
+
+// TestStreamChecks wants what is wrong with a streamed set to be said before the first
+// step, of whichever of the two it is, and with the number of the example.
+func TestStreamChecks(t *testing.T) {
+	dev := devicetest.Open(t)
+	devicetest.NoLeaks(t, dev)
+	bad := plane(620, 1)
+	bad.All.Floats[3*555+1] = float32(math.NaN())
+	for _, sets := range [][2]data.Dataset{{plane(620, 1), bad}, {bad, plane(620, 1)}} {
+		m := layers.Sequential{layers.NewLinear(3, 2)}
+		path := filepath.Join(t.TempDir(), "c.safetensors")
+		l := Loop{Model: m, Loss: layers.MSE{}, Optimizer: &Adam{}, Batch: 30, Epochs: 1, Budget: 10100, Checkpoint: path}
+		_, err := l.Run(context.Background(), dev, sets[0], sets[1])
+		forget(dev, m)
+		if err == nil || !strings.Contains(err.Error(), "plane: input 555, element 1 is NaN") {
+			t.Errorf("got %v, want the input 555", err)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the run began: %v", err)
+		}
+	}
+	// And, were it to change later, in any order.
+	s, err := newSource(dev, bad, 4000, 30, 620, func(position int) int { return 619 - position })
+	if err != nil || s.stream == nil {
+		t.Fatal(err, s)
+	}
+	for chunk := range 620 / (s.count / 2) {
+		wrong := chunk == (619-555)/(s.count/2)
+		if err := s.stream.read(s.resident, chunk); wrong != (err != nil) || wrong && !strings.Contains(err.Error(), "plane: input 555, element 1") {
+			t.Errorf("chunk %d: got %v", chunk, err)
+		}
 	}
 }

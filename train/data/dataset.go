@@ -108,6 +108,12 @@ type Batch struct {
 // label has a class and every number is finite. Rows are counted from first in its
 // text.
 func (b *Batch) Check(s Spec, first int) error {
+	return b.CheckOrder(s, func(row int) int { return first + row })
+}
+
+// CheckOrder is Check of the rows of an order: its text names the example of the set that
+// a row is.
+func (b *Batch) CheckOrder(s Spec, example func(row int) int) error {
 	length := map[DType]int{Uint8: len(b.Bytes), Float32: len(b.Floats), Uint32: len(b.Ints)}
 	if want := b.Rows * s.Size(); length[s.DType] != want || len(b.Bytes)+len(b.Floats)+len(b.Ints) != want {
 		return fmt.Errorf("data: %s: %d bytes, %d floats and %d ints of %d inputs, want %d of %v", s.Name, len(b.Bytes), len(b.Floats), len(b.Ints), b.Rows, want, s.DType)
@@ -121,7 +127,7 @@ func (b *Batch) Check(s Spec, first int) error {
 	}
 	for i, label := range b.Labels {
 		if int64(label) >= int64(len(s.Classes)) {
-			return fmt.Errorf("data: %s: label %d at index %d, want below %d", s.Name, label, first+i, len(s.Classes))
+			return fmt.Errorf("data: %s: label %d at index %d, want below %d", s.Name, label, example(i), len(s.Classes))
 		}
 	}
 	for _, numbers := range []struct {
@@ -131,7 +137,7 @@ func (b *Batch) Check(s Spec, first int) error {
 	}{{"input", b.Floats, s.Size()}, {"target", b.Targets, s.Targets}} {
 		for i, v := range numbers.of {
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return fmt.Errorf("data: %s: %s %d, element %d is %v, want a finite number", s.Name, numbers.what, first+i/numbers.row, i%numbers.row, v)
+				return fmt.Errorf("data: %s: %s %d, element %d is %v, want a finite number", s.Name, numbers.what, example(i/numbers.row), i%numbers.row, v)
 			}
 		}
 	}
