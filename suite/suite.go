@@ -103,6 +103,14 @@ func products() []conform.Op {
 				r.Check(y)
 			},
 		},
+		{
+			Name: "embedding_bag/last", Shapes: []string{"rows=5,size=3,n=65,length=4"}, Patterns: []string{"uniform"},
+			Record: func(r *conform.Recorder) { // padding is the last, as is what lies beyond
+				l := layers.NewEmbeddingBag(r.N("rows"), r.N("size"), r.N("rows")-1)
+				r.Walk(l)
+				r.Check(l.Forward(r.Tape, r.Indices(r.N("rows")+2, r.N("n"), r.N("length"))))
+			},
+		},
 	}
 }
 
