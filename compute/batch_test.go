@@ -134,3 +134,33 @@ func TestBatch(t *testing.T) {
 	}
 	dev.Forget(others...)
 }
+
+// TestJoinPlaces wants a program to know that another one gave parameters places in one
+// buffer, of which WebGPU lets no launch read some and write others.
+func TestJoinPlaces(t *testing.T) {
+	dev := devicetest.Open(t)
+	params := descending()
+	first, _, _ := descent(t, dev, params)
+	for _, p := range params { // as they come from the device
+		clear(p.Data)
+	}
+	if err := dev.Upload(params...); err != nil {
+		t.Fatal(err)
+	}
+	tape := compute.NewTape(dev)
+	one, y := tape.Constant("one", []float32{1}, 1), tape.New(5)
+	doubled.Run(doubleParams{5}, tape.Param(params[2]), y)
+	descend.Run(doubleParams{70}, tape.Constant("dw", filled(70, 2), 70), one, tape.Param(params[1]))
+	tape.Keep(y)
+	second, err := tape.Compile(compute.Choose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(second.Run(t.Context()), dev.Download(t.Context(), params[1])); err != nil || params[1].Data[69] != -2 {
+		t.Errorf("the second parameter ends with %v, %v, want -2", params[1].Data[69], err)
+	}
+	if err := errors.Join(first.Close(), second.Close()); err != nil {
+		t.Error(err)
+	}
+	dev.Forget(params...)
+}

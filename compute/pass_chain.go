@@ -175,7 +175,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	}
 	flops, err := c.flops(list)
 	one.Kernel.entry.Flops = strconv.FormatInt(flops, 10)
-	return one, oneAccess([]Dispatch{one}, c.buffers) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
+	return one, c.tape.oneAccess([]Dispatch{one}, c.buffers) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
 }
 
 // links are the list but for its first, and the tensors that a run of all binds, by

@@ -118,7 +118,7 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 			block = size
 		}
 	}
-	if !oneAccess(all, buffers) {
+	if !t.oneAccess(all, buffers) {
 		return false
 	}
 	bound, _ := bindAll(all)
@@ -126,13 +126,18 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 }
 
 // oneAccess reports whether the dispatches only read, or only write, each buffer that
-// they bind, as WebGPU wants it of a launch.
-func oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
+// they bind, as WebGPU wants it of a launch. Parameters may have places in one buffer that
+// another program gave them.
+func (t *Tape) oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
 	written := map[any]bool{}
 	for i := range all {
 		for k, x := range all[i].Tensors {
 			var key any = x.base
-			if b := buffers[x.base]; b != nil {
+			b := buffers[x.base]
+			if b == nil && x.base.param != nil {
+				b = t.dev.place(x.base.param)
+			}
+			if b != nil {
 				if key = b; b.parent != nil {
 					key = b.parent
 				}
