@@ -11,15 +11,16 @@ import (
 // SoftmaxCrossEntropy is the mean negative log-likelihood of the labels under
 // the softmax of the logits, as PyTorch's CrossEntropyLoss: a row's loss is
 // (1-e)*w[label]*nll[label] + e/classes * sum of w[c]*nll[c], with e the label
-// smoothing, and the mean divides by the sum of w[label].
+// smoothing, and the mean divides by the sum of w[label]. Where that sum is 0 the loss is 0,
+// and so is its gradient.
 type SoftmaxCrossEntropy struct {
 	LabelSmoothing float32   // e, 0 to 1
-	Weights        []float32 // w, one for each class; nil is 1 for all
+	Weights        []float32 // w, one for each class, 0 or more; nil is 1 for all
 }
 
 // Loss takes logits (rows, classes) and u32 labels (rows); a label beyond the
 // classes counts as the last one. It panics on another shape, also of Weights, and
-// where LabelSmoothing is out of range.
+// where LabelSmoothing or a weight is out of range.
 func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *compute.Tensor {
 	want(len(y.Shape()) == 2 && y.Dim(1) > 0 && target.Len() == y.Dim(0), "SoftmaxCrossEntropy", y, "(rows, classes) for %d labels", target.Len())
 	rows, classes := y.Dim(0), y.Dim(1)
@@ -29,6 +30,11 @@ func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *c
 	}
 	if len(w) != classes {
 		panic(fmt.Sprintf("layers: SoftmaxCrossEntropy: %d class weights, want %d", len(w), classes))
+	}
+	for c, v := range w {
+		if !(v >= 0 && v <= math.MaxFloat32) {
+			panic(fmt.Sprintf("layers: SoftmaxCrossEntropy: class weight %d is %v, want 0 or more", c, v))
+		}
 	}
 	if !(l.LabelSmoothing >= 0 && l.LabelSmoothing <= 1) {
 		panic(fmt.Sprintf("layers: SoftmaxCrossEntropy: label smoothing %v, want 0 to 1", l.LabelSmoothing))
@@ -151,6 +157,9 @@ var crossEntropyMean = compute.NewKernel("softmax_cross_entropy.mean", crossEntr
 		w += math.Abs(r.In[0][2*i+1])
 	}
 	sum := compute.Gamma(float64(p.Parts))
+	if r.Want[2][0] == 0 {
+		return [][]float64{nil, {0}, {sum*w + 0x1p-126}}
+	}
 	return [][]float64{nil, {a/math.Abs(r.Want[2][0])*(2*sum+8*0x1p-24) + 0x1p-126}, {sum*w + 0x1p-126}}
 }))
 
@@ -161,7 +170,9 @@ func crossEntropyMeanDefine(p crossEntropyParams, b [][]float64) {
 		a += parts[2*i]
 		w += parts[2*i+1]
 	}
-	loss[0], total[0] = a/w, w
+	if loss[0], total[0] = 0, w; w != 0 {
+		loss[0] = a / w
+	}
 }
 
 var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", crossEntropyBackwardDefine, compute.Func(func(r *compute.Reference32) [][]float64 {
@@ -171,6 +182,9 @@ var crossEntropyBackward = compute.NewKernel("softmax_cross_entropy.backward", c
 
 func crossEntropyBackwardDefine(p crossEntropyParams, b [][]float64) {
 	x, labels, w, lse, total, dloss, dx := b[0], b[1], b[2], b[3], b[4], b[5], b[6]
+	if total[0] == 0 {
+		return
+	}
 	all := 0.0
 	for _, v := range w {
 		all += v
@@ -201,6 +215,12 @@ func crossEntropyBackwardBound(p crossEntropyParams, x, labels, w, lse, lseOff [
 		all += math.Abs(v)
 	}
 	off := make([]float64, len(x))
+	if total == 0 { // nothing is added
+		for i, v := range dx {
+			off[i] = 2*u*math.Abs(v) + 4*0x1p-126
+		}
+		return off
+	}
 	for i := range off {
 		row, c := i/int(p.Classes), i%int(p.Classes)
 		label, d, log := p.label(labels[row]), x[i]-lse[2*row], lse[2*row+1]

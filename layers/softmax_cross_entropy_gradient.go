@@ -72,8 +72,11 @@ var crossEntropyGradient = compute.NewKernel("softmax_cross_entropy_gradient.for
 		aOff += nllOff[2*row] + sum*(math.Abs(nll[2*row])+nllOff[2*row])
 		totalOff += sum * math.Abs(nll[2*row+1])
 	}
-	least := math.Abs(total) - totalOff
-	loss := (aOff+a*totalOff/math.Abs(total)+5*0x1p-24*(a+aOff))/least + 0x1p-126
+	loss := 0.0
+	if total != 0 {
+		least := math.Abs(total) - totalOff
+		loss = (aOff+a*totalOff/math.Abs(total)+5*0x1p-24*(a+aOff))/least + 0x1p-126
+	}
 	dx := crossEntropyBackwardBound(p, x, labels, w, lse, lseOff, total, totalOff, dloss, r.In[7])
 	return [][]float64{nil, nil, nil, nil, nllOff, lseOff, {loss}, dx}
 }))

@@ -30,6 +30,7 @@ func TestSoftmaxCrossEntropyGradient(t *testing.T) {
 		{rows: 1, classes: 1}, {rows: 2, classes: 4096}, {rows: 256, classes: 10}, {rows: 257, classes: 3}, {rows: 3276, classes: 10},
 		{rows: 130, classes: 5, loss: SoftmaxCrossEntropy{LabelSmoothing: 0.1, Weights: weights}},
 		{rows: sumChunk + 1, classes: 5, loss: SoftmaxCrossEntropy{Weights: weights}},
+		{rows: 1, classes: 5, loss: SoftmaxCrossEntropy{LabelSmoothing: 0.1, Weights: []float32{0, 1, 1, 1, 1}}},
 		{rows: 1, classes: 4097, parts: true}, {rows: 3277, classes: 10, parts: true},
 	} {
 		for _, storage := range storages {

@@ -1,4 +1,4 @@
-// softmax_cross_entropy: loss = sum over rows of w[label] ((1-e) nll[label]) + e/classes sum over c of w[c] nll[c], by the sum of w[label]; nll = max + log(sum exp(x - max)) - x.
+// softmax_cross_entropy: loss = sum over rows of w[label] ((1-e) nll[label]) + e/classes sum over c of w[c] nll[c], by the sum of w[label], or 0 where that is 0; nll = max + log(sum exp(x - max)) - x.
 // x, dx are (rows, classes), labels is (rows), nll, losses are (rows, 2): the loss and w[label], lse, lses are (rows, 2): maximum and log of the sum, weights is (classes),
 // part, parts are (parts, 2), loss, total, totals, dloss are (1). A label beyond the classes counts as the last one.
 // test: rows=9, classes=5, parts=2, length=5, smoothing=0.1, rest=0.02
@@ -79,7 +79,9 @@ fn mean() {
         a += parts[2u * i];
         b += parts[2u * i + 1u];
     }
-    loss[0] = a / b;
+    var l = 0.0;
+    if b != 0.0 { l = a / b; }
+    loss[0] = l;
     total[0] = b;
 }
 
@@ -105,7 +107,7 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     if params.smoothing != 0.0 {
         d += params.smoothing / f32(params.classes) * (p * sum_weights() - weights[c]);
     }
-    d = d * dloss[0] / totals[0];
+    if totals[0] != 0.0 { d = d * dloss[0] / totals[0]; } else { d = 0.0; }
     if accumulate { d += dx[i]; }
     dx[i] = d;
 }

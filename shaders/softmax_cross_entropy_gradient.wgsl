@@ -65,7 +65,9 @@ fn forward(@builtin(local_invocation_index) local: u32) {
             a += part[i].x;
             b += part[i].y;
         }
-        loss[0] = a / b;
+        var l = 0.0;
+        if b != 0.0 { l = a / b; }
+        loss[0] = l;
         total = b;
     }
     workgroupBarrier();
@@ -82,7 +84,7 @@ fn forward(@builtin(local_invocation_index) local: u32) {
         if params.smoothing != 0.0 {
             d += params.smoothing / f32(params.classes) * (p * whole - weights[c]);
         }
-        d = d * dloss[0] / total;
+        if total != 0.0 { d = d * dloss[0] / total; } else { d = 0.0; }
         if accumulate { d += dx[i]; }
         dx[i] = d;
     }

@@ -11,7 +11,7 @@ import (
 // Metrics are measures over many rows, of which the sums are kept on the device. Those of
 // classes are of whole numbers, and exact.
 type Metrics struct {
-	Loss     float64 // mean of the rows'
+	Loss     float64 // mean of the rows'; with class weights, which make a mean of each batch, that of the batches' by their rows
 	Accuracy float64 // of classes; 0 of numbers
 	Rows     int
 	// Named has all but the loss by name. Of classes: "accuracy", "top3" (or of another
