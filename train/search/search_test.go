@@ -182,6 +182,27 @@ func TestSpace(t *testing.T) {
 
 // TestContinues trains one trial by three rungs and in one go: the weights are the same,
 // bit for bit.
+// TestSpaceNarrow wants numbers of a range that differs from the fifth digit on to differ.
+func TestSpaceNarrow(t *testing.T) {
+	for _, text := range []string{"x=1..1.0001", "x=1.00001..1.00002", "x=uniform:100..101", "x=-3.0001..-3"} {
+		s, err := ParseSpace(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for i := range 50 {
+			trial := s.Trial(1, i+1)
+			if v := trial.Float("x"); !(v >= s[0].Low && v <= s[0].High) {
+				t.Errorf("%s: %v is out of range", text, v)
+			}
+			seen[trial.Value("x")] = true
+		}
+		if len(seen) < 45 {
+			t.Errorf("%s: %d of 50 values differ, want nearly all", text, len(seen))
+		}
+	}
+}
+
 func TestContinues(t *testing.T) {
 	ctx := context.Background()
 	trainSet, held := data.Digits(data.DigitsOptions{Train: 200, Test: 50})

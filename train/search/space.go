@@ -82,7 +82,8 @@ func (s Space) Check() error {
 }
 
 // Trial draws the settings of a trial. They depend on the space, the seed and the number
-// alone. Numbers have four significant digits, so that a table tells all of them.
+// alone. Numbers have four significant digits, so that a table tells all of them, and more
+// where the range is narrow.
 func (s Space) Trial(seed uint64, number int) Trial {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	t := Trial{Number: number}
@@ -102,13 +103,16 @@ func (s Space) Trial(seed uint64, number int) Trial {
 	return t
 }
 
-// text writes a number, which stays in the range where it is rounded.
+// text writes a number. Where it is rounded it stays in the range, and within a thousandth
+// of it.
 func (d Dimension) text(v float64) string {
-	text := strconv.FormatFloat(v, 'g', 4, 64)
-	if v, err := strconv.ParseFloat(text, 64); err != nil || v < d.Low || v > d.High {
-		return strconv.FormatFloat(min(max(v, d.Low), d.High), 'g', -1, 64)
+	for digits := 4; digits < 17; digits++ {
+		text := strconv.FormatFloat(v, 'g', digits, 64)
+		if near, err := strconv.ParseFloat(text, 64); err == nil && near >= d.Low && near <= d.High && math.Abs(near-v) <= (d.High-d.Low)/1000 {
+			return text
+		}
 	}
-	return text
+	return strconv.FormatFloat(min(max(v, d.Low), d.High), 'g', -1, 64)
 }
 
 // ParseSpace reads settings with commas between them:
