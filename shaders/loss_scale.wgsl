@@ -1,5 +1,5 @@
 // loss_scale: dw = dw / scale; found = 1 where any dw is infinite or NaN; then scale halves and gate = 0, or scale doubles after interval good steps.
-// dw is (n), scale, inverse, unscale, gate are (1), counts, found are (3): good steps, steps that were skipped, found.
+// dw is (n), scale, inverse, unscale, gate are (1), counts, found are (3): good steps, steps that were skipped, bits: 1 for found, 2 for a step that was bad at scale 1.
 // test: n=67, interval=3, unscale=inverse, found=counts
 
 struct Params { n: u32, interval: u32 }
@@ -33,7 +33,8 @@ fn apply(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
 // invocations: 1
 @compute @workgroup_size(1)
 fn settle() {
-    let bad = counts[2] != 0u;
+    let bad = (counts[2] & 1u) != 0u;
+    var at_one = counts[2] & 2u;
     var good = select(counts[0] + 1u, 0u, bad);
     var s = scale[0];
     var r = inverse[0];
@@ -41,6 +42,8 @@ fn settle() {
         if s > 1.0 {
             s = s * 0.5;
             r = r * 2.0;
+        } else {
+            at_one = 2u;
         }
         counts[1] = counts[1] + 1u;
     } else if good >= params.interval {
@@ -53,6 +56,6 @@ fn settle() {
     scale[0] = s;
     inverse[0] = r;
     counts[0] = good;
-    counts[2] = 0u;
+    counts[2] = at_one;
     gate[0] = select(1u, 0u, bad);
 }

@@ -10,6 +10,9 @@ type accumulator struct {
 	seed    *compute.Param   // (1): 1, which losses without a scale start from
 }
 
+// gradientSum is what the names of the sums begin with.
+const gradientSum = "train.gradient."
+
 func newAccumulator(batches int, s *State) *accumulator {
 	if batches == 1 {
 		return nil
@@ -17,7 +20,7 @@ func newAccumulator(batches int, s *State) *accumulator {
 	a := &accumulator{batches: batches, seed: compute.NewParam("train.one", 1)}
 	a.seed.Frozen, a.seed.Data[0] = true, 1
 	for i, p := range s.Params {
-		sum := compute.NewParam("train.gradient."+s.Names[i], p.Shape...)
+		sum := compute.NewParam(gradientSum+s.Names[i], p.Shape...)
 		sum.Frozen = true
 		a.sums = append(a.sums, sum)
 	}

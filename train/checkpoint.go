@@ -194,9 +194,16 @@ func (r *run) snapshot(ctx context.Context) (*safetensors.File, error) {
 }
 
 // check returns an error where one of the host's arrays holds a number that is not
-// finite: of the first by name.
+// finite: of the first by name. Sums of gradients of a scaled loss may, until their update
+// is skipped.
 func (r *run) check(all map[string]*compute.Param) error {
+	if err := r.scaler.check(r.step); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if r.scaler != nil && strings.HasPrefix(name, gradientSum) {
+			continue
+		}
 		for i, v := range all[name].Data {
 			if !finite(float64(v)) {
 				return &NotFinite{Step: r.step, What: fmt.Sprintf("%s[%d]", name, i)}

@@ -116,7 +116,7 @@ func (r *run) one(ctx context.Context) error {
 		return fmt.Errorf("train: step %d: %w", r.step, err)
 	}
 	r.step++
-	if err := r.watch.read(ctx, r.dev, r.step); err != nil {
+	if err := r.watch.read(ctx, r.dev, r.step, r.scaler, r.step%r.Accumulate == 0); err != nil {
 		return err
 	}
 	if r.step == r.until {
@@ -134,6 +134,9 @@ func (r *run) finish(ctx context.Context, number int, m Metrics) error {
 	}
 	if r.scaler != nil {
 		e.Skipped = int(r.scaler.counts.Ints[1])
+		if err := r.scaler.check(r.step); err != nil {
+			return err
+		}
 	}
 	e.LearningRate = decimal(r.state.Rate.Data[0])
 	if err := r.measure(ctx, &e); err != nil {

@@ -13,7 +13,9 @@ import (
 // the parameters, in f32, are divided by it. A step that finds one of them infinite or
 // NaN changes no weight and no optimizer state, and halves the scale (running statistics
 // follow the forward run all the same); after a number of good steps the scale
-// is doubled, up to 2^24. The host takes no part in it.
+// is doubled, up to 2^24. The host takes no part in it. A step that is bad at a scale of 1
+// is so without one: it ends the run with a NotFinite, at the step where Loop.Watch looks
+// and at the end of the epoch or at the next checkpoint where it does not.
 type LossScale struct {
 	First    float64 // a power of 2 from 1 to 2^24; default 65536
 	Interval int     // good steps after which the scale is doubled; default 2000
@@ -27,7 +29,7 @@ type scaler struct {
 	first          float64
 	interval       int
 	scale, inverse *compute.Param // (1)
-	counts         *compute.Param // (3): good steps, steps that were skipped, and whether this one is to be
+	counts         *compute.Param // (3): good steps, steps that were skipped, and bits: this one is to be, one was at scale 1
 }
 
 func newScaler(o LossScale) (*scaler, error) {
@@ -56,6 +58,20 @@ func (s *scaler) arrays() []*compute.Param {
 		return nil
 	}
 	return []*compute.Param{s.scale, s.inverse, s.counts}
+}
+
+// atOne is the bit of the counts that a step at scale 1 was bad.
+const atOne = 2
+
+// failed reports whether the counts on the host say that a step was bad at scale 1.
+func (s *scaler) failed() bool { return s != nil && s.counts.Ints[2]&atOne != 0 }
+
+// check returns an error of the steps so far where they failed.
+func (s *scaler) check(step int) error {
+	if s.failed() {
+		return &NotFinite{Step: step, What: "gradient of the loss at scale 1"}
+	}
+	return nil
 }
 
 // backward records the backward runs from the scaled loss.
@@ -91,6 +107,9 @@ func (s *scaler) update(t *compute.Tape, o Optimizer, state *State) error {
 	o.Update(t, state)
 	for _, d := range t.Dispatches()[first:] {
 		changes := false
+		if d.Kernel == watchLook {
+			continue // which changes nothing of the model or the optimizer
+		}
 		for i, b := range d.Kernel.Bindings() {
 			changes = changes || b.Access == "read_write" && d.Tensors[i].Param() != nil
 		}
@@ -115,13 +134,17 @@ var lossScaleApply = compute.NewKernel("loss_scale.apply", func(_ lossScaleParam
 
 var lossScaleSettle = compute.NewKernel("loss_scale.settle", func(p lossScaleParams, b [][]float64) {
 	scale, inverse, counts, gate := b[0], b[1], b[2], b[3]
-	if counts[2] != 0 {
+	if bits := uint32(counts[2]); bits&1 != 0 {
+		counts[2] = float64(bits & atOne)
 		if scale[0] > 1 {
 			scale[0], inverse[0] = scale[0]/2, inverse[0]*2
+		} else {
+			counts[2] = atOne
 		}
-		counts[0], counts[1], counts[2], gate[0] = 0, counts[1]+1, 0, 0
+		counts[0], counts[1], gate[0] = 0, counts[1]+1, 0
 		return
 	}
+	counts[2] = float64(uint32(counts[2]) & atOne)
 	gate[0] = 1
 	counts[0]++
 	if counts[0] >= float64(p.Interval) {

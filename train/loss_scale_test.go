@@ -200,6 +200,71 @@ func TestMixedResume(t *testing.T) {
 	forget(dev, changed.Model)
 }
 
+// TestMixedWatch wants steps that are skipped to be no error of a run that is watched or
+// that saves between the batches of an update, and to leave the weights of one that is not.
+func TestMixedWatch(t *testing.T) {
+	dev := withF16(t)
+	if dev == nil {
+		return
+	}
+	devicetest.NoLeaks(t, dev)
+	set := stripes(150, 3)
+	for _, parts := range []int{1, 3} {
+		sums := map[string]bool{}
+		for _, looked := range []bool{false, true} {
+			l := mixed(&Adam{LR: 3e-3})
+			l.Accumulate, l.Epochs, l.LossScale = parts, 4, LossScale{First: largestScale, Interval: 4}
+			if looked {
+				l.Watch, l.Checkpoint, l.Interval = true, filepath.Join(t.TempDir(), "c.safetensors"), 1
+			}
+			h, err := l.Run(context.Background(), dev, set, nil)
+			forget(dev, l.Model)
+			if err != nil || h[3].Skipped == 0 {
+				t.Fatalf("updates of %d batches, watched and saved %v: %v, %v, want skipped steps and no error", parts, looked, h, err)
+			}
+			sums[digest(l.Model)] = true
+		}
+		if len(sums) != 1 {
+			t.Errorf("updates of %d batches: weights %v, want the same of all", parts, sums)
+		}
+	}
+}
+
+// TestMixedNeverFinite plants a NaN gradient in runs that store f16, and wants an error once
+// the scale is 1: in that step and with the layer where it is watched or saved, at the end
+// of the epoch else.
+func TestMixedNeverFinite(t *testing.T) {
+	dev := withF16(t)
+	if dev == nil {
+		return
+	}
+	devicetest.NoLeaks(t, dev)
+	for _, c := range []struct {
+		parts int
+		watch bool
+		path  string
+	}{{1, true, ""}, {2, false, filepath.Join(t.TempDir(), "c.safetensors")}, {1, false, ""}} {
+		want := NotFinite{Step: 2 * c.parts, Layer: "2 Spoiler", What: "gradient", From: "spoil.forward y"} // of scales 2 and 1
+		if !c.watch && c.path == "" {
+			want = NotFinite{Step: 10, What: "gradient of the loss at scale 1"}
+		}
+		s := newSpoiler()
+		s.backward.Data[0] = float32(math.NaN())
+		m := layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 4), s}
+		l := Loop{
+			Model: m, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 10, Epochs: 2, Accumulate: c.parts,
+			Storage: compute.F16, LossScale: LossScale{First: 2}, Watch: c.watch, Checkpoint: c.path,
+		}
+		_, err := l.Run(context.Background(), dev, stripes(100, 1), nil)
+		forget(dev, m)
+		dev.Forget(s.forward, s.backward)
+		var got *NotFinite
+		if !errors.As(err, &got) || *got != want {
+			t.Errorf("updates of %d, watch %v, checkpoint %q: got %v, want %v", c.parts, c.watch, c.path, err, &want)
+		}
+	}
+}
+
 // deaf is an optimizer that does not look at State.Gate.
 type deaf struct{ SGD }
 

@@ -87,12 +87,15 @@ func (r *run) update(t *compute.Tape) error {
 	if r.Schedule != nil {
 		r.Schedule.Rate(t, t.Param(clock), t.Master(r.state.Rate), r.Optimizer.LearningRate(), r.total())
 	}
-	r.watch.update()
-	if r.scaler != nil {
+	r.watch.gradients()
+	if r.scaler == nil {
+		r.watch.update()
+	} else {
 		r.scaler.unscale(t, r.state)
 	}
 	r.Clip.record(t, r.state)
 	if r.scaler != nil {
+		r.watch.update() // what was scaled may be infinite until the step is known to be skipped
 		if err := r.scaler.update(t, r.Optimizer, r.state); err != nil {
 			return err
 		}

@@ -47,6 +47,8 @@ const unseen = math.MaxUint32
 // it found a number that is not finite. The methods of a nil watch do nothing.
 type watch struct {
 	found   *compute.Param // (1): the first place, or unseen
+	scaled  *compute.Param // likewise, of gradients of a scaled loss since the last update
+	into    *compute.Param // the one that what is written now is noted in
 	places  []NotFinite    // without their steps
 	pending []pending      // written and not looked at
 	params  map[*compute.Param]string
@@ -56,10 +58,11 @@ type watch struct {
 	phase   string
 }
 
-// pending is an array that was written at a place.
+// pending is an array that was written at a place, which is to be noted in found or scaled.
 type pending struct {
 	x     *compute.Tensor
 	place int
+	into  *compute.Param
 }
 
 type named struct {
@@ -74,14 +77,15 @@ const (
 	losses    = "loss"
 	gradients = "gradient"
 	updates   = "update"
-	scaled    = "scaled gradient" // which may be infinite (see LossScale)
+	unscaling = "" // in which nothing is looked at
 )
 
 func newWatch(model layers.Layer) *watch {
 	w := &watch{
-		found: compute.NewParamU32("train.found", 1), params: map[*compute.Param]string{}, at: map[*compute.Param]int{},
+		found: compute.NewParamU32("train.found", 1), scaled: compute.NewParamU32("train.found_scaled", 1),
+		params: map[*compute.Param]string{}, at: map[*compute.Param]int{},
 	}
-	w.found.Ints[0] = unseen
+	w.found.Ints[0], w.scaled.Ints[0] = unseen, unseen
 	for name, p := range layers.Params(model) {
 		if w.params[p] == "" {
 			w.params[p] = name
@@ -95,13 +99,13 @@ func (w *watch) arrays() []*compute.Param {
 	if w == nil {
 		return nil
 	}
-	return []*compute.Param{w.found}
+	return []*compute.Param{w.found, w.scaled}
 }
 
 // begin follows the tape from the run that loads the inputs on.
 func (w *watch) begin(t *compute.Tape) {
 	if w != nil {
-		w.tape, w.phase = t, inputs
+		w.tape, w.phase, w.into = t, inputs, w.found
 		w.at, w.grads, w.pending = map[*compute.Param]int{}, nil, nil // of another tape of the run, perhaps
 		t.Observe = w.observe
 	}
@@ -122,7 +126,7 @@ func (w *watch) forward(model layers.Layer, y *compute.Tensor) {
 	for _, p := range layers.Params(model) {
 		if _, ok := w.at[p]; !ok && p.DType() == compute.F32 {
 			w.at[p] = w.add(NotFinite{What: "parameter " + w.params[p]})
-			w.look(w.tape.Master(p), w.at[p])
+			w.look(w.tape.Master(p), w.at[p], w.found)
 		}
 	}
 }
@@ -134,27 +138,35 @@ func (w *watch) loss() {
 	}
 }
 
-// backward says that the gradients come next, those of a scaled loss perhaps.
+// backward says that the gradients come next. Those of a scaled loss may be infinite, and
+// are noted apart (see LossScale).
 func (w *watch) backward(s *State, scale *scaler) {
 	if w == nil {
 		return
 	}
 	w.flush(func(x *compute.Tensor) bool { return x.Param() != nil })
-	if w.phase = scaled; scale == nil {
-		w.phase = gradients
-		for i, p := range s.Params {
-			w.grads = append(w.grads, named{s.Names[i], w.tape.Grad(w.tape.Param(p))})
-		}
+	if w.phase = gradients; scale != nil {
+		w.into = w.scaled
+	}
+	for i, p := range s.Params {
+		w.grads = append(w.grads, named{s.Names[i], w.tape.Grad(w.tape.Param(p))})
 	}
 }
 
-// update looks at the gradients of the parameters, and says that the update comes next.
-func (w *watch) update() {
+// gradients looks at the gradients of the parameters, and at nothing before the update.
+func (w *watch) gradients() {
 	if w == nil {
 		return
 	}
 	w.flush(func(x *compute.Tensor) bool { return w.gradient(x) != "" })
-	w.phase, w.pending = updates, nil
+	w.phase, w.pending, w.into = unscaling, nil, w.found
+}
+
+// update says that the update comes next.
+func (w *watch) update() {
+	if w != nil {
+		w.phase = updates
+	}
 }
 
 // end looks at what the update wrote, and at everything else that outlives the step.
@@ -179,7 +191,7 @@ func (w *watch) gradient(x *compute.Tensor) string {
 // keeps in mind what it writes. A run that writes without adding may write a part of
 // what is not all there yet.
 func (w *watch) observe(d *compute.Dispatch) {
-	if w.phase == scaled {
+	if w.phase == unscaling {
 		return
 	}
 	adds := slices.Contains(d.Kernel.Entry().Consts, "accumulate")
@@ -197,7 +209,7 @@ func (w *watch) observe(d *compute.Dispatch) {
 			continue
 		}
 		w.pending = slices.DeleteFunc(w.pending, func(p pending) bool { return p.x.Same(x) })
-		w.pending = append(w.pending, pending{x, w.add(w.place(d, x, bindings[i].Name))})
+		w.pending = append(w.pending, pending{x, w.add(w.place(d, x, bindings[i].Name)), w.into})
 	}
 }
 
@@ -210,10 +222,10 @@ func (w *watch) place(d *compute.Dispatch, x *compute.Tensor, binding string) No
 		e.What = "update of " + name
 	case name != "":
 		e.What = "parameter " + name
+	case w.phase == gradients && w.gradient(x) != "": // an array that outlives the step, perhaps
+		e.What = "gradient of " + w.gradient(x)
 	case x.Param() != nil:
 		e.What = x.Param().Name
-	case w.phase == gradients && w.gradient(x) != "":
-		e.What = "gradient of " + w.gradient(x)
 	case w.phase == gradients && e.Layer == "":
 		e.What = "gradient of the loss"
 	}
@@ -235,33 +247,46 @@ func (w *watch) flush(which func(x *compute.Tensor) bool) {
 		if !which(p.x) {
 			return false
 		}
-		w.look(p.x, p.place)
+		w.look(p.x, p.place, p.into)
 		return true
 	})
 }
 
 // look records a look at x, unnoticed.
-func (w *watch) look(x *compute.Tensor, place int) {
+func (w *watch) look(x *compute.Tensor, place int, into *compute.Param) {
 	defer func(before func(*compute.Dispatch)) { w.tape.Observe = before }(w.tape.Observe)
 	w.tape.Observe = nil
-	watchLook.Run(watchParams{uint32(x.Len()), uint32(place)}, x, w.tape.Param(w.found))
+	watchLook.Run(watchParams{uint32(x.Len()), uint32(place)}, x, w.tape.Param(into))
 }
 
-// read waits for the steps so far, the last of which is given, and returns an error
-// where a number was found.
-func (w *watch) read(ctx context.Context, dev *compute.Device, step int) error {
+// read waits for the steps so far, the last of which is given and made an update or not,
+// and returns an error where a number was found: of a scaled loss, where its scale is 1.
+func (w *watch) read(ctx context.Context, dev *compute.Device, step int, scale *scaler, updated bool) error {
 	if w == nil {
 		return nil
 	}
-	if err := dev.Download(context.WithoutCancel(ctx), w.found); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	if err := dev.Download(ctx, w.found); err != nil {
 		return err
 	}
-	if at := w.found.Ints[0]; at != unseen {
+	at := w.found.Ints[0]
+	if at == unseen && scale != nil && updated {
+		if err := dev.Download(ctx, w.scaled, scale.counts); err != nil {
+			return err
+		}
+		if at = w.scaled.Ints[0]; at != unseen && !scale.failed() {
+			at, w.scaled.Ints[0] = unseen, unseen
+			if err := dev.Upload(w.scaled); err != nil {
+				return err
+			}
+		}
+	}
+	if at != unseen {
 		e := w.places[at]
 		e.Step = step
 		return &e
 	}
-	return nil
+	return scale.check(step)
 }
 
 type watchParams struct{ N, Place uint32 }

@@ -161,7 +161,7 @@ func TestWatchInput(t *testing.T) {
 				if err := p.Run(context.Background()); err != nil {
 					t.Fatal(err)
 				}
-				return r.watch.read(context.Background(), dev, number)
+				return r.watch.read(context.Background(), dev, number, nil, true)
 			}
 			if err := step(1); err != nil {
 				t.Errorf("before: %v", err)
@@ -257,6 +257,27 @@ func TestWatchEverything(t *testing.T) {
 		var found *NotFinite
 		if !errors.As(err, &found) || found.Step < 3 || found.Step > 9 {
 			t.Errorf("got %v, want a NotFinite soon after the first update, at step 3", err)
+		}
+	})
+}
+
+// TestWatchAccumulated wants a gradient that becomes infinite to be named by its parameter,
+// also where it is part of a sum that outlives the step.
+func TestWatchAccumulated(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		for _, parts := range []int{1, 2} {
+			x, dy := newSpoiler(), newSpoiler()
+			x.forward.Data[0], dy.backward.Data[0] = 1e20, 1e25
+			m := layers.Sequential{layers.Flatten{}, x, layers.NewLinear(64, 4), dy}
+			layers.Initialize(m, 5)
+			l := Loop{Model: m, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 10, Epochs: 1, Accumulate: parts, Watch: true}
+			_, err := l.Run(context.Background(), dev, stripes(40, 1), nil)
+			forget(dev, m)
+			dev.Forget(x.forward, x.backward, dy.forward, dy.backward)
+			var got *NotFinite
+			if !errors.As(err, &got) || got.Step != 1 || got.Layer != "2 Linear(64, 4)" || got.What != "gradient of 2.weight" {
+				t.Errorf("updates of %d batches: got %v, want the gradient of 2.weight in step 1", parts, err)
+			}
 		}
 	})
 }
