@@ -57,9 +57,9 @@ func FindRate(ctx context.Context, dev *compute.Device, loop *Loop, set data.Dat
 	if err != nil {
 		return nil, fmt.Errorf("train: FindRate: %w", err)
 	}
-	loss, rate := &watchedLoss{of: loop.Loss}, &heldRate{}
+	rate := &heldRate{}
 	l := *loop
-	l.Loss, l.Schedule, l.Accumulate, l.EMA, l.Epochs = loss, rate, 1, nil, steps // epochs: as many at most
+	l.keepLoss, l.Schedule, l.Accumulate, l.EMA, l.Epochs = true, rate, 1, nil, steps // epochs: as many at most
 	c := &RateCurve{}
 	err = l.inspect(dev, set, func(r *run) error {
 		step := r.program
@@ -78,7 +78,7 @@ func FindRate(ctx context.Context, dev *compute.Device, loop *Loop, set data.Dat
 			if err := step.Run(ctx); err != nil {
 				return err
 			}
-			if err := step.Read(ctx, loss.value, value); err != nil {
+			if err := step.Read(ctx, r.loss, value); err != nil {
 				return err
 			}
 			if p.Loss = float64(value[0]); !finite(p.Loss) {
@@ -132,18 +132,6 @@ func (c *RateCurve) suggest(beside int) {
 			steepest, c.Suggestion = s, c.Points[i].Rate
 		}
 	}
-}
-
-// watchedLoss is a loss that can be read back.
-type watchedLoss struct {
-	of    layers.Loss
-	value *compute.Tensor
-}
-
-func (w *watchedLoss) Loss(t *compute.Tape, y, targets *compute.Tensor) *compute.Tensor {
-	w.value = w.of.Loss(t, y, targets)
-	t.Keep(w.value)
-	return w.value
 }
 
 // heldRate is a schedule that leaves the rate to the host.

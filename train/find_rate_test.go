@@ -53,6 +53,31 @@ func TestFindRate(t *testing.T) {
 	})
 }
 
+// TestFindRateMixup wants the losses of mixed images: at rates that change nothing, those of
+// an epoch of training.
+func TestFindRateMixup(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		ctx, set := context.Background(), stripes(200, 1)
+		l := &Loop{
+			Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 1e-30}, Batch: 20, Epochs: 1, Seed: 1,
+			Augment: &Augment{Mixup: 1},
+		}
+		defer forget(dev, l.Model)
+		c, err := FindRate(ctx, dev, l, set, 1e-30, 2e-30, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mean := 0.0
+		for _, p := range c.Points {
+			mean += p.Loss / 10
+		}
+		h, err := l.Run(ctx, dev, set, nil)
+		if err != nil || math.Abs(mean-h[0].Loss) > 1e-5*mean {
+			t.Errorf("a mean loss of %v, %v, in training %v", mean, err, h)
+		}
+	})
+}
+
 // TestFindRateHeld keeps what a device knows better than the host.
 func TestFindRateHeld(t *testing.T) {
 	devices(t, func(t *testing.T, dev *compute.Device) {

@@ -92,7 +92,8 @@ type Loop struct {
 	// Finished, if there is one, is called after each epoch.
 	Finished func(e Epoch, epochs int)
 
-	until int // the step after which a run that is watched again ends; 0 is its own end
+	until    int  // the step after which a run that is watched again ends; 0 is its own end
+	keepLoss bool // keep the loss of each batch, to be read back
 }
 
 // Progress is where a run stands. Loss and Accuracy are those of the epoch so
@@ -145,6 +146,7 @@ type run struct {
 	clock    *compute.Param
 	updates  *compute.Param // the clock of updates, where a step is not one
 	sums     *sums
+	loss     *compute.Tensor  // of a batch, with keepLoss
 	scaler   *scaler          // nil without Storage F16
 	added    *accumulator     // nil where each step is an update
 	averages *averages        // nil without EMA

@@ -55,6 +55,10 @@ func (r *run) record(t *compute.Tape, set *source, update bool) error {
 	}
 	r.watch.loss()
 	loss := criterion.Loss(t, logits, y)
+	if r.keepLoss {
+		t.Keep(loss)
+		r.loss = loss
+	}
 	r.sums.record(t, loss, logits, y)
 	if r.added != nil {
 		r.added.record(t, r.state, loss, r.scaler.start())
