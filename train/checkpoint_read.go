@@ -1,8 +1,10 @@
 package train
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +44,15 @@ func setArrays(path string, f *safetensors.File, arrays map[string]*compute.Para
 			wrong = append(wrong, fmt.Sprintf("%s is missing, want %s%v", name, dtype, p.Shape))
 		case t.DType != dtype || !slices.Equal(t.Shape, p.Shape):
 			wrong = append(wrong, fmt.Sprintf("%s is %s%v, want %s%v", name, t.DType, t.Shape, dtype, p.Shape))
+		}
+	}
+	first := map[*compute.Param]string{}
+	for _, name := range slices.Sorted(maps.Keys(arrays)) {
+		p := arrays[name]
+		if other, ok := first[p]; !ok {
+			first[p] = name
+		} else if !bytes.Equal(f.Tensors[name].Data, f.Tensors[other].Data) {
+			wrong = append(wrong, fmt.Sprintf("%s and %s differ, and are one parameter of this model", other, name))
 		}
 	}
 	for name := range f.Tensors {
@@ -113,12 +124,17 @@ func LoadModel(path string, model layers.Layer) error {
 	if err != nil {
 		return err
 	}
-	arrays := map[string]*compute.Param{}
+	arrays, instead := map[string]*compute.Param{}, map[*compute.Param]safetensors.Tensor{}
 	for name, p := range layers.Params(model) {
 		arrays[name] = p
+		if prefix := f.Metadata["weights"]; prefix != "" {
+			if t, ok := f.Tensors[prefix+name]; ok {
+				instead[p] = t // which of its names has it, where it has several
+			}
+		}
 	}
-	for name := range arrays {
-		if t, ok := f.Tensors[f.Metadata["weights"]+name]; ok {
+	for name, p := range arrays {
+		if t, ok := instead[p]; ok {
 			f.Tensors[name] = t
 		}
 	}

@@ -298,10 +298,18 @@ func (r *run) total() int { return r.steps * r.Epochs / r.Accumulate }
 // divide takes the parameters that are trained, and their groups.
 func (r *run) divide() error {
 	var names []string
+	seen := map[*compute.Param]string{}
 	for name, p := range layers.Params(r.Model) {
 		if p.Frozen {
 			continue
 		}
+		if first, ok := seen[p]; ok { // shared: it is trained once
+			if a, b := groupOf(r.Groups, first), groupOf(r.Groups, name); a != b {
+				return fmt.Errorf("train: %s and %s are one parameter, which is in group %d and in group %d (-1 for none), want one", first, name, a, b)
+			}
+			continue
+		}
+		seen[p] = name
 		names = append(names, name)
 		if g := groupOf(r.Groups, name); g >= 0 && r.Groups[g].Frozen {
 			continue
