@@ -10,8 +10,8 @@ import (
 // Decay*w to the gradient.
 type Adam struct {
 	LR    float64 // default 0.001
-	Beta1 float64 // default 0.9
-	Beta2 float64 // default 0.999
+	Beta1 float64 // below 1; default 0.9
+	Beta2 float64 // below 1; default 0.999
 	Eps   float64 // default 1e-8
 	Decay float64 // weight decay
 }
@@ -20,8 +20,8 @@ type Adam struct {
 // shrinks by LR*Decay before the update.
 type AdamW struct {
 	LR    float64 // default 0.001
-	Beta1 float64 // default 0.9
-	Beta2 float64 // default 0.999
+	Beta1 float64 // below 1; default 0.9
+	Beta2 float64 // below 1; default 0.999
 	Eps   float64 // default 1e-8
 	Decay float64 // weight decay; default 0.01, negative for none
 }
@@ -32,13 +32,29 @@ func (o *Adam) LearningRate() float64 { return orElse(o.LR, 0.001) }
 // LearningRate is LR or its default.
 func (o *AdamW) LearningRate() float64 { return orElse(o.LR, 0.001) }
 
+// Check returns an error where a field but LR is out of range.
+func (o *Adam) Check() error { return o.check("Adam") }
+
+// Check returns an error where a field but LR is out of range.
+func (o *AdamW) Check() error { return o.adam().check("AdamW") }
+
+func (o *Adam) check(of string) error {
+	return checkSettings(of,
+		setting{"Beta1", orElse(o.Beta1, 0.9), 0, 1, true}, setting{"Beta2", orElse(o.Beta2, 0.999), 0, 1, true},
+		setting{"Eps", orElse(o.Eps, 1e-8), smallest, math.MaxFloat32, false}, setting{"Decay", o.Decay, 0, math.MaxFloat32, false})
+}
+
+// adam is the Adam that does the update.
+func (o *AdamW) adam() *Adam {
+	return &Adam{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, Decay: max(orElse(o.Decay, 0.01), 0)}
+}
+
 // Update records one dispatch per parameter and one for the bias corrections.
 func (o *Adam) Update(t *compute.Tape, s *State) { o.record(t, s, 0) }
 
 // Update records one dispatch per parameter and one for the bias corrections.
 func (o *AdamW) Update(t *compute.Tape, s *State) {
-	a := Adam{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, Decay: max(orElse(o.Decay, 0.01), 0)}
-	a.record(t, s, 1)
+	o.adam().record(t, s, 1)
 }
 
 func (o *Adam) record(t *compute.Tape, s *State, decoupled uint32) {

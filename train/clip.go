@@ -21,7 +21,7 @@ type Clip struct {
 
 func (c Clip) check() error {
 	for name, v := range map[string]float64{"Value": c.Value, "Norm": c.Norm} {
-		if !(v >= 0 && v <= math.MaxFloat32) {
+		if v != 0 && !positive(v) {
 			return fmt.Errorf("train: Clip: %s is %v, want a positive number, or 0 for none", name, v)
 		}
 	}

@@ -24,8 +24,8 @@ type EMA struct {
 }
 
 func (e *EMA) check() error {
-	if d := orElse(e.Decay, 0.999); !(d > 0 && d < 1) {
-		return fmt.Errorf("train: EMA: Decay is %v, want above 0 and below 1", e.Decay)
+	if d := orElse(e.Decay, 0.999); !positive(d) || float32(d) >= 1 {
+		return fmt.Errorf("train: EMA: Decay is %v, want above 0 and below 1, in float32 too", e.Decay)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func checkGroups(groups []Group, names []string) error {
 			return fmt.Errorf("train: group %d has neither Match nor Select", i)
 		case !found[i]:
 			return fmt.Errorf("train: group %d (Match %q) has no parameter, want some of %s", i, g.Match, strings.Join(names, ", "))
-		case !(g.Rate >= 0 && g.Rate <= 1e6):
+		case g.Rate != 0 && !(positive(g.Rate) && g.Rate <= 1e6):
 			return fmt.Errorf("train: group %d (Match %q): Rate is %v, want above 0, or 0 for 1", i, g.Match, g.Rate)
 		case !(g.Decay >= -1e6 && g.Decay <= 1e6):
 			return fmt.Errorf("train: group %d (Match %q): Decay is %v, want a number", i, g.Match, g.Decay)

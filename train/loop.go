@@ -182,6 +182,9 @@ func (l *Loop) Run(ctx context.Context, dev *compute.Device, trainSet, validatio
 }
 
 func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validationSet data.Dataset) (History, error) {
+	if l.Resume && l.Checkpoint == "" {
+		return nil, errors.New("train: Loop: Resume without a Checkpoint, want the file to go on from")
+	}
 	r, err := l.prepare(dev, trainSet)
 	if err != nil {
 		return nil, err
@@ -233,6 +236,16 @@ func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validatio
 
 // prepare checks what the loop says, and makes what a run has on the host.
 func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
+	switch {
+	case l.Model == nil:
+		return nil, errors.New("train: Loop: Model is nil, want a layer")
+	case l.Loss == nil:
+		return nil, errors.New("train: Loop: Loss is nil, want one of package layers, say")
+	case l.Optimizer == nil:
+		return nil, errors.New("train: Loop: Optimizer is nil, want SGD, Adam, AdamW or RMSprop, say")
+	case set == nil:
+		return nil, errors.New("train: Loop: the training set is nil")
+	}
 	if l.Batch == 0 {
 		l.Batch = 128
 	}
@@ -253,7 +266,9 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 		return nil, fmt.Errorf("train: an update of %d batches of %d examples, want 1 to %d of the %d of %s", l.Accumulate, l.Batch, set.Len()/l.Batch, set.Len(), set.Spec().Name)
 	case l.Epochs < 1:
 		return nil, fmt.Errorf("train: %d epochs, want 1 or more", l.Epochs)
-	case math.IsNaN(rate) || math.IsInf(rate, 0) || rate <= 0:
+	case uint64(l.Epochs) > math.MaxUint32/uint64(set.Len()/l.Batch):
+		return nil, fmt.Errorf("train: %d epochs of %d batches, want fewer than 2^32 steps", l.Epochs, set.Len()/l.Batch)
+	case !positive(rate):
 		return nil, fmt.Errorf("train: learning rate %v, want a positive number", rate)
 	case l.TopK < 0:
 		return nil, fmt.Errorf("train: TopK is %d, want 1 or more", l.TopK)
@@ -333,6 +348,11 @@ func (l *Loop) sound(updates int) error {
 			return err
 		}
 	}
+	if o, ok := l.Optimizer.(interface{ Check() error }); ok {
+		if err := o.Check(); err != nil {
+			return err
+		}
+	}
 	if l.EMA != nil {
 		if err := l.EMA.check(); err != nil {
 			return err
@@ -340,6 +360,10 @@ func (l *Loop) sound(updates int) error {
 	}
 	return l.Clip.check()
 }
+
+// positive reports whether v is a positive number as the device has it: neither 0 nor
+// infinite in float32.
+func positive(v float64) bool { return v >= smallest && finite(float64(float32(v))) }
 
 // watches returns an error where something watches what the run does not measure, or saves
 // where it cannot.

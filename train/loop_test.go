@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,6 +178,19 @@ func TestLoopRefuses(t *testing.T) {
 		l.Model, l.Loss = small(), layers.SoftmaxCrossEntropy{}
 		if _, err := l.Run(context.Background(), dev, stripes(20, 1), stripes(20, 1)); err == nil || err.Error() != name {
 			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+	for want, change := range map[string]func(l *Loop){
+		"train: Loop: Model is nil":                       func(l *Loop) { l.Model = nil },
+		"train: Loop: Loss is nil":                        func(l *Loop) { l.Loss = nil },
+		"train: Loop: Optimizer is nil":                   func(l *Loop) { l.Optimizer = nil },
+		"train: Loop: Resume without a Checkpoint":        func(l *Loop) { l.Resume = true },
+		"train: 4294967296 epochs of 4 batches, want few": func(l *Loop) { l.Epochs = 1 << 32 },
+	} {
+		l := Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{}, Batch: 5}
+		change(&l)
+		if _, err := l.Run(context.Background(), dev, stripes(20, 1), nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 	l := Loop{Model: layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 3)}, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &Adam{}, Batch: 5}

@@ -8,7 +8,8 @@ import (
 )
 
 // Optimizer records one update of every parameter from its gradient. Its state
-// lives in parameters of its own on the device, so that a checkpoint holds it.
+// lives in parameters of its own on the device, so that a checkpoint holds it. One that has
+// a method Check() error is asked, before training starts, whether its settings are sound.
 type Optimizer interface {
 	// Update records the runs that update the parameters, by name: it writes
 	// Tape.Master(p) and reads t.Grad(t.Param(p)). With Loop.Storage F16 each of its
@@ -93,6 +94,28 @@ func (s *State) each(t *compute.Tape, f func(name string, w, dw *compute.Tensor)
 	for i, p := range s.Params {
 		f(s.Names[i], t.Master(p), t.Grad(t.Param(p)))
 	}
+}
+
+// setting is a number of an optimizer, and its range in float32; most is not in it where
+// open is set.
+type setting struct {
+	name             string
+	got, least, most float64
+	open             bool
+}
+
+// checkSettings returns an error where one is out of its range.
+func checkSettings(of string, settings ...setting) error {
+	for _, s := range settings {
+		v, rest := float64(float32(s.got)), "at most"
+		if s.open {
+			rest = "below"
+		}
+		if !(s.got >= s.least && v >= s.least && v <= s.most && !(s.open && v == s.most)) {
+			return fmt.Errorf("train: %s: %s is %v, want %v or more, and %s %v, in float32", of, s.name, s.got, s.least, rest, s.most)
+		}
+	}
+	return nil
 }
 
 func orElse(x, fallback float64) float64 {

@@ -50,7 +50,7 @@ func (s ReduceOnPlateau) monitor() monitor {
 
 // Check returns an error where a field is out of range.
 func (s ReduceOnPlateau) Check(int) error {
-	if f := orElse(s.Factor, 0.1); !(f > 0 && f < 1) || s.Cooldown < 0 || !(s.Min >= 0) {
+	if f := orElse(s.Factor, 0.1); !(positive(f) && f < 1) || s.Cooldown < 0 || !(s.Min >= 0) {
 		return fmt.Errorf("train: ReduceOnPlateau: Factor %v, Cooldown %d, Min %v, want above 0 and below 1, 0 or more, 0 or more", f, s.Cooldown, s.Min)
 	}
 	return s.monitor().check()

@@ -10,14 +10,21 @@ import (
 // Momentum*v + g/(sqrt(s)+Eps), w -= LR*v.
 type RMSprop struct {
 	LR       float64 // default 0.01
-	Alpha    float64 // default 0.99
+	Alpha    float64 // below 1; default 0.99
 	Eps      float64 // default 1e-8
-	Momentum float64
+	Momentum float64 // 0 to 1
 	Decay    float64 // weight decay
 }
 
 // LearningRate is LR or its default.
 func (o *RMSprop) LearningRate() float64 { return orElse(o.LR, 0.01) }
+
+// Check returns an error where a field but LR is out of range.
+func (o *RMSprop) Check() error {
+	return checkSettings("RMSprop",
+		setting{"Alpha", orElse(o.Alpha, 0.99), 0, 1, true}, setting{"Eps", orElse(o.Eps, 1e-8), smallest, math.MaxFloat32, false},
+		setting{"Momentum", o.Momentum, 0, 1, false}, setting{"Decay", o.Decay, 0, math.MaxFloat32, false})
+}
 
 // Update records one dispatch per parameter.
 func (o *RMSprop) Update(t *compute.Tape, s *State) {

@@ -41,8 +41,8 @@ func (s Step) every(steps int) int {
 
 // Check returns an error where a field is out of range.
 func (s Step) Check(steps int) error {
-	if f := orElse(s.Factor, 0.1); !(f > 0 && f <= 1) || s.Every < 0 {
-		return fmt.Errorf("train: Step: every %d updates a factor of %v, want 1 or more, and above 0, at most 1", s.Every, s.Factor)
+	if f := orElse(s.Factor, 0.1); !(positive(f) && f <= 1) || s.Every < 0 || uint64(s.Every) > math.MaxUint32 {
+		return fmt.Errorf("train: Step: every %d updates a factor of %v, want 1 to 2^32-1, and above 0, at most 1", s.Every, s.Factor)
 	}
 	return checkSchedule("Step", 0, 0, steps)
 }
@@ -69,7 +69,7 @@ func (s Exponential) Rate(t *compute.Tape, clock, rate *compute.Tensor, first fl
 
 // Check returns an error where a field is out of range.
 func (s Polynomial) Check(steps int) error {
-	if power := orElse(s.Power, 2); !(power > 0 && power <= 16) {
+	if power := orElse(s.Power, 2); !(positive(power) && power <= 16) {
 		return fmt.Errorf("train: Polynomial: Power is %v, want above 0, at most 16", s.Power)
 	}
 	return checkSchedule("Polynomial", s.Final, s.WarmUp, steps)

@@ -10,13 +10,18 @@ import (
 // Momentum*v + g, w -= LR*v, or with Nesterov w -= LR*(g + Momentum*v).
 type SGD struct {
 	LR       float64 // default 0.01
-	Momentum float64
+	Momentum float64 // 0 to 1
 	Decay    float64 // weight decay
 	Nesterov bool
 }
 
 // LearningRate is LR or its default.
 func (o *SGD) LearningRate() float64 { return orElse(o.LR, 0.01) }
+
+// Check returns an error where a field but LR is out of range.
+func (o *SGD) Check() error {
+	return checkSettings("SGD", setting{"Momentum", o.Momentum, 0, 1, false}, setting{"Decay", o.Decay, 0, math.MaxFloat32, false})
+}
 
 // Update records one dispatch per parameter.
 func (o *SGD) Update(t *compute.Tape, s *State) {
