@@ -118,7 +118,8 @@ func (r *run) settled() map[string]string {
 		all["ema"] = settings(*r.EMA)
 	}
 	if r.best != nil {
-		all["best_weights"] = "kept"
+		m := r.EarlyStopping.monitor()
+		all["best_weights"] = fmt.Sprintf("%s, least %v, delta %v", m.name, m.least(), m.delta)
 	}
 	return all
 }
@@ -160,7 +161,11 @@ func (r *run) snapshot(ctx context.Context) (*safetensors.File, error) {
 	if err := r.check(all); err != nil {
 		return nil, err
 	}
-	history, err := json.Marshal(r.history)
+	told := slices.Clone(r.history)
+	for i := range max(len(told)-1, 0) {
+		told[i].Confusion = nil
+	}
+	history, err := json.Marshal(told)
 	if err != nil {
 		return nil, fmt.Errorf("train: checkpoint: %w", err)
 	}
@@ -228,13 +233,23 @@ func (r *run) restore() error {
 	}
 	wanted := r.settled()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		if got, want := f.Metadata[name], wanted[name]; got != want {
+		got, want := f.Metadata[name], wanted[name]
+		if name == "best_weights" && got == "kept" && want != "" {
+			continue // of a version that did not say by what
+		}
+		if got != want {
 			return fail("%s is %s, this run's is %s", strings.ReplaceAll(name, "_", " "), nameOr(got, "not set"), nameOr(want, "not set"))
 		}
 	}
-	for k, v := range r.Notes {
-		if got := f.Metadata["note."+k]; got != v {
-			return fail("%s is %q, this run's is %q", k, got, v)
+	notes := notesOf(f)
+	for _, k := range slices.Sorted(maps.Keys(r.Notes)) {
+		if got := notes[k]; got != r.Notes[k] {
+			return fail("%s is %q, this run's is %q", k, got, r.Notes[k])
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(notes)) {
+		if _, ok := r.Notes[k]; !ok {
+			return fail("%s is %q, this run has no such note", k, notes[k])
 		}
 	}
 	var history History

@@ -91,13 +91,17 @@ func Notes(path string) (notes map[string]string, source string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	notes = map[string]string{}
+	return notesOf(f), f.Metadata["source"], nil
+}
+
+func notesOf(f *safetensors.File) map[string]string {
+	notes := map[string]string{}
 	for k, v := range f.Metadata {
 		if name, ok := strings.CutPrefix(k, "note."); ok {
 			notes[name] = v
 		}
 	}
-	return notes, f.Metadata["source"], nil
+	return notes
 }
 
 // Saved returns the step of the whole run at which a checkpoint was written. The error

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/safetensors"
 )
 
 // countdown is a context that ends when the loop has asked it a number of times,
@@ -93,6 +94,88 @@ func TestUnsaved(t *testing.T) {
 	}
 }
 
+// TestInterruptedModel wants the weights of the last step in the model of a run without a
+// checkpoint too.
+func TestInterruptedModel(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		path, sums := filepath.Join(t.TempDir(), "c.safetensors"), map[string]string{"": digest(small())}
+		for _, name := range []string{path, "none"} {
+			l := plain()
+			if l.EMA = (&EMA{Decay: 0.5, Use: true}); name == path {
+				l.Checkpoint = path
+			}
+			left := 6 // of which a run asks one before the first step
+			if _, err := l.Run(&countdown{Context: context.Background(), left: left}, dev, stripes(40, 1), nil); !errors.Is(err, ErrInterrupted) {
+				t.Fatal(err)
+			}
+			forget(dev, l.Model)
+			sums[name] = digest(l.Model)
+		}
+		if sums["none"] != sums[path] || sums["none"] == sums[""] {
+			t.Errorf("weights %v, want the same with and without a checkpoint, other than the first", sums)
+		}
+	})
+}
+
+// TestResumeBest wants a run that restores the best weights to go on only where it would
+// keep the same.
+func TestResumeBest(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	path, set := filepath.Join(t.TempDir(), "c.safetensors"), stripes(40, 1)
+	begun := func(s EarlyStopping, resume bool) error {
+		l := plain()
+		s.Restore = true
+		l.EarlyStopping, l.Checkpoint, l.Resume = &s, path, resume
+		_, err := l.Run(context.Background(), dev, set, nil)
+		return err
+	}
+	first := EarlyStopping{Monitor: "accuracy"}
+	if err := begun(first, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []EarlyStopping{{Monitor: "loss"}, {Monitor: "accuracy", Mode: "min"}, {Monitor: "accuracy", MinDelta: 0.1}} {
+		if err := begun(s, true); err == nil || !strings.Contains(err.Error(), "best weights is accuracy, least false, delta 0, this run's is") {
+			t.Errorf("%+v: got %v", s, err)
+		}
+	}
+	if err := begun(EarlyStopping{Monitor: "accuracy", Mode: "max", Patience: 7}, true); err != nil {
+		t.Errorf("with another patience: %v", err)
+	}
+	f, err := readCheckpoint(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Metadata["best_weights"] = "kept" // as files of before say
+	f.Seal()
+	if err := errors.Join(safetensors.WriteFile(path, f), begun(first, true)); err != nil {
+		t.Errorf("with an older file: %v", err)
+	}
+}
+
+// TestCheckpointConfusion wants a checkpoint to hold the last epoch's confusion alone.
+func TestCheckpointConfusion(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	l := plain()
+	l.Checkpoint = filepath.Join(t.TempDir(), "c.safetensors")
+	h, err := l.Run(context.Background(), dev, stripes(40, 1), stripes(20, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := plain()
+	again.Checkpoint, again.Resume = l.Checkpoint, true
+	got, err := again.Run(context.Background(), dev, stripes(40, 1), stripes(20, 2))
+	if err != nil || len(got) != 3 {
+		t.Fatal(got, err)
+	}
+	for i := range h {
+		if kept := i == 2; h[i].Confusion == nil || (got[i].Confusion != nil) != kept {
+			t.Errorf("epoch %d: confusion %v, resumed %v, want it kept: %v", i+1, h[i].Confusion, got[i].Confusion, kept)
+		}
+	}
+}
+
 // TestPrevious wants an older checkpoint untouched until a run starts, and kept
 // then.
 func TestPrevious(t *testing.T) {
@@ -171,6 +254,7 @@ func TestResumeRefuses(t *testing.T) {
 	begun := func() Loop {
 		return Loop{
 			Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &SGD{LR: 0.1}, Batch: 10, Epochs: 2, Seed: 3, Checkpoint: path,
+			Notes: map[string]string{"model": "small"},
 		}
 	}
 	set, test := stripes(100, 1), stripes(20, 2)
@@ -186,9 +270,11 @@ func TestResumeRefuses(t *testing.T) {
 		"optimizer is":   func(l *Loop) { l.Optimizer = &Adam{LR: 0.1} },
 		"learning rate":  func(l *Loop) { l.Optimizer = &SGD{LR: 0.2} },
 		"schedule is":    func(l *Loop) { l.Schedule = Linear{} },
-		"loss is":        func(l *Loop) { l.Loss = layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1} },
+		`model is "small", this run has no such note`:     func(l *Loop) { l.Notes = nil },
+		`other is "", this run's is "x"`:                  func(l *Loop) { l.Notes = map[string]string{"model": "small", "other": "x"} },
+		"loss is":                                         func(l *Loop) { l.Loss = layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1} },
 		"20 steps are done, this run has 10, in 1 epochs": func(l *Loop) { l.Epochs = 1 },
-		"does not fit": func(l *Loop) { l.Model = layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 4)} },
+		"does not fit":                                    func(l *Loop) { l.Model = layers.Sequential{layers.Flatten{}, layers.NewLinear(64, 4)} },
 	} {
 		l, before := begun(), set
 		l.Resume = true

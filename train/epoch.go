@@ -228,5 +228,8 @@ func (r *run) interrupt(ctx context.Context) error {
 	if err := r.save(ctx); err != nil {
 		return fmt.Errorf("stopped after %d of %d steps, which could not be saved: %w", r.step, r.steps*r.Epochs, err)
 	}
+	if err := r.dev.Download(context.WithoutCancel(ctx), r.params()...); err != nil {
+		return fmt.Errorf("stopped after %d of %d steps, whose weights could not be read: %w", r.step, r.steps*r.Epochs, err)
+	}
 	return fmt.Errorf("%w after %d of %d steps: %w", ErrInterrupted, r.step, r.steps*r.Epochs, context.Cause(ctx))
 }

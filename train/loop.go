@@ -79,8 +79,10 @@ type Loop struct {
 	// kernels (see compute.Device.Tune); another device goes on as well, with its own
 	// rounding. The training set, Seed, Batch, Accumulate, Loss, Optimizer, Groups, Clip,
 	// Schedule, Augment, EMA, TopK, Storage, LossScale and Notes must be those of the run that
-	// wrote it, and so must be whether EarlyStopping restores; with other Epochs, as many
-	// as are done or more, the schedule is that of the new length from here on.
+	// wrote it, and so must be, where EarlyStopping restores, that it does and what it
+	// watches; with other Epochs, as many as are done or more, the schedule is that of the
+	// new length from here on. The validation set must be the same where anything decides by
+	// it, which is not checked.
 	Resume bool
 	// Notes are kept in the checkpoint; so is Source, which says where the training
 	// set came from and may change.
@@ -120,7 +122,8 @@ type Epoch struct {
 	// before its update; TestMetrics those of the validation set, nil without one.
 	Metrics     map[string]float64 `json:"metrics,omitempty"`
 	TestMetrics map[string]float64 `json:"test_metrics,omitempty"`
-	// Confusion is of the validation set, for up to 128 classes.
+	// Confusion is of the validation set, for up to 128 classes. A checkpoint has it of its
+	// last epoch alone.
 	Confusion Confusion `json:"confusion,omitempty"`
 }
 
@@ -131,7 +134,8 @@ const mostTold = 128
 type History []Epoch
 
 // ErrInterrupted says that the context was cancelled after the run began; where
-// the loop has a checkpoint it was written, and Resume goes on from it.
+// the loop has a checkpoint it was written, and Resume goes on from it. The model holds the
+// weights of the last step, whatever EMA and EarlyStopping would make of them at the end.
 var ErrInterrupted = errors.New("training interrupted")
 
 // ErrDiverged says that the loss or a weight is no finite number any more. No
