@@ -55,6 +55,11 @@ func (r *run) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("train: stopped before the first step, nothing was written: %w", context.Cause(ctx))
 	}
+	if r.SaveEvery != nil {
+		if err := r.SaveEvery.remove(nil); err != nil {
+			return err
+		}
+	}
 	if r.Checkpoint != "" && r.Previous != "" && !untrained(r.Checkpoint) {
 		err := safetensors.WriteDurable(r.Previous, func(w io.Writer) error {
 			f, err := os.Open(r.Checkpoint)

@@ -9,7 +9,7 @@ import (
 
 // train runs the epochs that are left, and leaves the model on the host.
 func (r *run) train(ctx context.Context) (History, error) {
-	r.fit.Epoch = len(r.history) + 1
+	r.fit.Epoch = min(len(r.history)+1, r.Epochs)
 	if err := r.beforeFit(); err != nil {
 		return r.history, err
 	}

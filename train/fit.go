@@ -22,7 +22,7 @@ type Fit struct {
 	Loop              *Loop
 	Device            *compute.Device
 	Train, Validation data.Dataset // Validation is nil where none was given
-	Epoch             int          // the one in progress or just done, counted from 1
+	Epoch             int          // the one in progress or just done, counted from 1; before a run that is done already, its last
 	Step              int          // batches done, of the run
 	Steps             int          // batches of an epoch
 	History           History      // of the epochs that are done
@@ -44,9 +44,9 @@ func (f *Fit) Stop(reason string) {
 func (f *Fit) Stopped() string { return f.stopped }
 
 // Metrics waits for the device and returns what it has measured on the training set since
-// the epoch began.
+// the epoch began, or the error of the context.
 func (f *Fit) Metrics(ctx context.Context) (Metrics, error) {
-	return f.run.sums.read(context.WithoutCancel(ctx), f.Device)
+	return f.run.sums.read(ctx, f.Device)
 }
 
 // call runs one function of each callback, in their order.

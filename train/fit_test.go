@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,6 +187,61 @@ func TestRestore(t *testing.T) {
 	})
 }
 
+// TestSaveEvery wants the files of another run out of the way, and those of this one kept
+// when it is resumed.
+func TestSaveEvery(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	dir := t.TempDir()
+	l := plain()
+	l.SaveEvery, l.Checkpoint = &SaveEvery{Folder: filepath.Join(dir, "all"), Epochs: 2}, filepath.Join(dir, "c.safetensors")
+	if err := os.Mkdir(l.SaveEvery.Folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"epoch-0001.safetensors", "epoch-0099.safetensors", "epoch-00001.safetensors", "other"} {
+		if err := os.WriteFile(filepath.Join(l.SaveEvery.Folder, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if _, err := l.Run(context.Background(), dev, stripes(40, 1), nil); err != nil {
+			t.Fatal(err)
+		}
+		files, err := os.ReadDir(l.SaveEvery.Folder)
+		if err != nil || len(files) != 3 || files[0].Name() != "epoch-00001.safetensors" || files[1].Name() != "epoch-0002.safetensors" {
+			t.Errorf("resumed %v: files %v, %v, want that of epoch 2 and those that are not such", l.Resume, files, err)
+		}
+		forget(dev, l.Model)
+		l.Model, l.Resume = small(), true
+	}
+}
+
+// TestMetricsCancelled wants a callback's context to be heeded, and a resumed run that has
+// no epoch left to be in its last.
+func TestMetricsCancelled(t *testing.T) {
+	dev := compute.Reference()
+	defer dev.Close()
+	l := plain()
+	l.Checkpoint = filepath.Join(t.TempDir(), "c.safetensors")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	l.Callbacks = []Callback{{AfterStep: func(f *Fit) error {
+		if _, err := f.Metrics(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("step %d: got %v, want %v", f.Step, err, context.Canceled)
+		}
+		return nil
+	}}}
+	if _, err := l.Run(context.Background(), dev, stripes(40, 1), nil); err != nil {
+		t.Fatal(err)
+	}
+	var epochs []int
+	note := func(f *Fit) error { epochs = append(epochs, f.Epoch); return nil }
+	l.Resume, l.Callbacks = true, []Callback{{BeforeFit: note, AfterFit: note}}
+	if _, err := l.Run(context.Background(), dev, stripes(40, 1), nil); err != nil || !slices.Equal(epochs, []int{3, 3}) {
+		t.Errorf("epochs %v, %v, want 3 before and after", epochs, err)
+	}
+}
+
 // TestPlateauRuns wants the rate of a run that cannot improve to fall, and the history to
 // tell.
 func TestPlateauRuns(t *testing.T) {
@@ -229,6 +285,7 @@ func TestPlateauRuns(t *testing.T) {
 func TestSettingsRefused(t *testing.T) {
 	dev := compute.Reference()
 	defer dev.Close()
+	file := filepath.Join(t.TempDir(), "epoch-0001.safetensors")
 	for want, change := range map[string]func(l *Loop){
 		"an update of 5 batches of 10 examples, want 1 to 4": func(l *Loop) { l.Accumulate = 5 },
 		"Clip: Norm is -1": func(l *Loop) { l.Clip.Norm = -1 },
@@ -244,6 +301,25 @@ func TestSettingsRefused(t *testing.T) {
 		"SaveBest: Path is":                                                  func(l *Loop) { l.SaveBest = &SaveBest{Path: "/nowhere/at/all", Monitor: "loss"} },
 		"SaveEvery: Folder":                                                  func(l *Loop) { l.SaveEvery = &SaveEvery{} },
 		`ReduceOnPlateau: Monitor is "test_loss"`:                            func(l *Loop) { l.Schedule = ReduceOnPlateau{} },
+		"Clip: Norm is 1e-50":                                                func(l *Loop) { l.Clip.Norm = 1e-50 },
+		"Clip: Value is 1e+39":                                               func(l *Loop) { l.Clip.Value = 1e39 },
+		"EMA: Decay is 0.99999999":                                           func(l *Loop) { l.EMA = &EMA{Decay: 0.99999999} },
+		"Step: every 4294967296":                                             func(l *Loop) { l.Schedule = Step{Every: 1 << 32} },
+		"Power is 1e-50":                                                     func(l *Loop) { l.Schedule = Polynomial{Power: 1e-50} },
+		"learning rate 1e-50":                                                func(l *Loop) { l.Optimizer = &SGD{LR: 1e-50} },
+		"learning rate 1e+39":                                                func(l *Loop) { l.Optimizer = &SGD{LR: 1e39} },
+		"SGD: Momentum is NaN":                                               func(l *Loop) { l.Optimizer = &SGD{Momentum: math.NaN()} },
+		"SGD: Decay is -1":                                                   func(l *Loop) { l.Optimizer = &SGD{Decay: -1} },
+		"Adam: Beta1 is 1, want 0 or":                                        func(l *Loop) { l.Optimizer = &Adam{Beta1: 1} },
+		"AdamW: Beta2 is 0.99999999":                                         func(l *Loop) { l.Optimizer = &AdamW{Beta2: 0.99999999} },
+		"AdamW: Decay is NaN":                                                func(l *Loop) { l.Optimizer = &AdamW{Decay: math.NaN()} },
+		"Adam: Eps is 1e-50":                                                 func(l *Loop) { l.Optimizer = &Adam{Eps: 1e-50} },
+		"RMSprop: Alpha is -0.5":                                             func(l *Loop) { l.Optimizer = &RMSprop{Alpha: -0.5} },
+		"RMSprop: Momentum is +Inf":                                          func(l *Loop) { l.Optimizer = &RMSprop{Momentum: math.Inf(1)} },
+		"Rate is 1e-50":                                                      func(l *Loop) { l.Groups = []Group{{Match: "0.", Rate: 1e-50}} },
+		"Checkpoint and SaveBest.Path":                                       func(l *Loop) { l.Checkpoint, l.SaveBest = file, &SaveBest{Path: file, Monitor: "loss"} },
+		"Previous and SaveBest.Path":                                         func(l *Loop) { l.Previous, l.SaveBest = file, &SaveBest{Path: file, Monitor: "loss"} },
+		"is a name of SaveEvery's file":                                      func(l *Loop) { l.Checkpoint, l.SaveEvery = file, &SaveEvery{Folder: filepath.Dir(file)} },
 		"Cosine: WarmUp is 12":                                               func(l *Loop) { l.Schedule = Cosine{WarmUp: 12} },
 	} {
 		l, steps := plain(), 0

@@ -389,9 +389,11 @@ func (r *run) watches(evaluated bool) error {
 		}
 	}
 	if r.SaveEvery != nil {
-		return r.SaveEvery.check()
+		if err := r.SaveEvery.check(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return r.apart()
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

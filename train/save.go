@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,14 +14,15 @@ import (
 // SaveBest writes a checkpoint after each epoch that is the best so far, beside that of
 // Loop.Checkpoint: one to resume from as well.
 type SaveBest struct {
-	Path     string
+	Path     string  // another than Loop.Checkpoint, Loop.Previous and the files of SaveEvery
 	Monitor  string  // as Epoch.Value names measures; default "test_loss"
 	MinDelta float64 // what an epoch must be better by
 	Mode     string  // "min" or "max"; default by the measure
 }
 
 // SaveEvery writes a checkpoint epoch-0001.safetensors, ... to a folder, after every
-// Epochs epochs, and removes all but the last Keep of those.
+// Epochs epochs, and removes all but the last Keep of those. A run without Resume first
+// removes such files that it finds there: they are another run's.
 type SaveEvery struct {
 	Folder string // made where it is not there
 	Epochs int    // default 1
@@ -55,14 +57,25 @@ func (s *SaveEvery) file(epoch int) string {
 	if s == nil || epoch%max(s.Epochs, 1) != 0 {
 		return ""
 	}
-	return filepath.Join(s.Folder, fmt.Sprintf("epoch-%04d.safetensors", epoch))
+	return filepath.Join(s.Folder, epochName(epoch))
 }
+
+func epochName(epoch int) string { return fmt.Sprintf("epoch-%04d.safetensors", epoch) }
 
 // tidy removes the files of all epochs before the last Keep that were written.
 func (s *SaveEvery) tidy(epoch int) error {
 	if s.Keep == 0 {
 		return nil
 	}
+	return s.remove(func(found []int) []int {
+		found = slices.DeleteFunc(found, func(n int) bool { return n > epoch })
+		return found[:max(len(found)-s.Keep, 0)]
+	})
+}
+
+// remove removes the files of those epochs of the folder that which picks, in their order;
+// all of them where it is nil.
+func (s *SaveEvery) remove(which func(epochs []int) []int) error {
 	list, err := os.ReadDir(s.Folder)
 	if err != nil {
 		return fmt.Errorf("train: SaveEvery: %w", err)
@@ -70,15 +83,39 @@ func (s *SaveEvery) tidy(epoch int) error {
 	var found []int
 	for _, entry := range list {
 		if m := epochFile.FindStringSubmatch(entry.Name()); m != nil {
-			if n, err := strconv.Atoi(m[1]); err == nil && n <= epoch {
+			if n, err := strconv.Atoi(m[1]); err == nil && entry.Name() == epochName(n) {
 				found = append(found, n)
 			}
 		}
 	}
 	slices.Sort(found)
-	for _, n := range found[:max(len(found)-s.Keep, 0)] {
-		if err := os.Remove(filepath.Join(s.Folder, fmt.Sprintf("epoch-%04d.safetensors", n))); err != nil {
+	if which != nil {
+		found = which(found)
+	}
+	for _, n := range found {
+		if err := os.Remove(filepath.Join(s.Folder, epochName(n))); err != nil {
 			return fmt.Errorf("train: SaveEvery: %w", err)
+		}
+	}
+	return nil
+}
+
+// apart returns an error where two checkpoints would be one file.
+func (l *Loop) apart() error {
+	paths := map[string]string{"Checkpoint": l.Checkpoint, "Previous": l.Previous}
+	if l.SaveBest != nil {
+		paths["SaveBest.Path"] = l.SaveBest.Path
+	}
+	names := slices.Sorted(maps.Keys(paths))
+	for i, name := range names {
+		path := filepath.Clean(paths[name])
+		for _, other := range names[:i] {
+			if paths[name] != "" && path == filepath.Clean(paths[other]) {
+				return fmt.Errorf("train: %s and %s are both %s, want two files", other, name, path)
+			}
+		}
+		if l.SaveEvery != nil && paths[name] != "" && filepath.Dir(path) == filepath.Clean(l.SaveEvery.Folder) && epochFile.MatchString(filepath.Base(path)) {
+			return fmt.Errorf("train: %s is %s, which is a name of SaveEvery's files", name, path)
 		}
 	}
 	return nil
