@@ -3,10 +3,12 @@ package train
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -37,7 +39,7 @@ func TestResumeEverything(t *testing.T) {
 		for begun := false; cuts > 0; {
 			l := everything()
 			l.Checkpoint, l.Resume = path, begun
-			_, err := l.Run(&countdown{Context: ctx, left: 1 + random.IntN(20)}, dev, set, test)
+			again, err := l.Run(&countdown{Context: ctx, left: 1 + random.IntN(20)}, dev, set, test)
 			forget(dev, l.Model)
 			if begun = errors.Is(err, ErrInterrupted); begun {
 				cuts--
@@ -58,8 +60,103 @@ func TestResumeEverything(t *testing.T) {
 					t.Errorf("%d cuts to go: %s differs from the unbroken run's", cuts, name)
 				}
 			}
+			sameHistory(t, again, history)
 			if len(got.Tensors) != len(want.Tensors) || got.Metadata["weights"] != "best." || got.Metadata["step"] != want.Metadata["step"] {
 				t.Errorf("%d cuts to go: metadata %v, want %v", cuts, got.Metadata, want.Metadata)
+			}
+		}
+	})
+}
+
+// sameHistory wants two histories to be alike, to the bit, but for times and the confusion
+// of epochs that were done before.
+func sameHistory(t *testing.T, got, want History) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d epochs, want %d", len(got), len(want))
+	}
+	for i, e := range want {
+		g := got[i]
+		if g.Epoch != e.Epoch || g.Loss != e.Loss || g.TrainAccuracy != e.TrainAccuracy || g.TestLoss != e.TestLoss || g.TestAccuracy != e.TestAccuracy || g.Skipped != e.Skipped ||
+			g.LearningRate != e.LearningRate || !maps.Equal(g.Metrics, e.Metrics) || !maps.Equal(g.TestMetrics, e.TestMetrics) {
+			t.Errorf("epoch %d: got %+v, want %+v", i+1, g, e)
+		}
+	}
+}
+
+// stopping is a loop that the history decides about: its rate falls, it stops before its
+// last epoch, and it saves the best epoch and every other one.
+func stopping(dir string, storage compute.DType) *Loop {
+	l := plain()
+	l.Epochs, l.Storage, l.LossScale, l.Accumulate, l.Watch = 9, storage, LossScale{First: largestScale, Interval: 4}, 2, true
+	l.Optimizer, l.Schedule = &SGD{LR: 0.5, Momentum: 0.9}, ReduceOnPlateau{Monitor: "test_loss", Factor: 0.5, Patience: -1, MinDelta: 0.3}
+	l.EarlyStopping = &EarlyStopping{Monitor: "accuracy", Mode: "min", Patience: 6, Restore: true} // an accuracy that falls is rare
+	l.Checkpoint = filepath.Join(dir, "c.safetensors")
+	l.SaveBest, l.SaveEvery = &SaveBest{Path: filepath.Join(dir, "best.safetensors")}, &SaveEvery{Folder: filepath.Join(dir, "all"), Epochs: 2, Keep: 2}
+	return l
+}
+
+// TestResumeStops interrupts runs that stop by their history, at random steps, and wants the
+// unbroken ones' history, weights and files.
+func TestResumeStops(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		set, test, ctx := stripes(40, 3), stripes(20, 4), context.Background()
+		storage := compute.F32
+		if dev.Stores(compute.F16) == nil { // the reference device runs the other
+			storage = compute.F16
+		}
+		wholeDir, dir := t.TempDir(), t.TempDir()
+		whole := stopping(wholeDir, storage)
+		want, err := whole.Run(ctx, dev, set, test)
+		forget(dev, whole.Model)
+		if err != nil || len(want) < 6 || len(want) == 9 || want[len(want)-1].LearningRate == 0.5 {
+			t.Fatalf("%d epochs, %v, want 6 to 8, and a rate that falls", len(want), err)
+		}
+		random, begun := rand.New(rand.NewPCG(3, 4)), false
+		for cuts := 0; ; {
+			l := stopping(dir, storage)
+			l.Resume = begun
+			got, err := l.Run(&countdown{Context: ctx, left: 1 + random.IntN(24)}, dev, set, test)
+			forget(dev, l.Model)
+			if errors.Is(err, ErrInterrupted) {
+				begun, cuts = true, cuts+1
+				continue
+			}
+			if err != nil || cuts < 2 {
+				t.Fatalf("%v after %d cuts", err, cuts)
+			}
+			sameHistory(t, got, want)
+			if digest(l.Model) != digest(whole.Model) {
+				t.Errorf("%d cuts: the model differs from the unbroken run's", cuts)
+			}
+			break
+		}
+		files := func(dir string) (names []string) {
+			for _, pattern := range []string{"*.safetensors", "all/*"} {
+				found, err := filepath.Glob(filepath.Join(dir, pattern))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, path := range found {
+					names = append(names, strings.TrimPrefix(path, dir))
+				}
+			}
+			return names
+		}
+		names := files(wholeDir)
+		if got := files(dir); !slices.Equal(got, names) || len(names) != 4 {
+			t.Fatalf("files %v, want %v", got, names)
+		}
+		for _, name := range names {
+			a, err := readCheckpoint(wholeDir + name)
+			b, err2 := readCheckpoint(dir + name)
+			if err := errors.Join(err, err2); err != nil {
+				t.Fatal(err)
+			}
+			for tensor, x := range a.Tensors {
+				if !slices.Equal(b.Tensors[tensor].Data, x.Data) {
+					t.Errorf("%s: %s differs from the unbroken run's", name, tensor)
+				}
 			}
 		}
 	})
