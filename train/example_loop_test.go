@@ -2,8 +2,11 @@ package train_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
@@ -81,6 +84,98 @@ func ExampleLoop() {
 	}
 	fmt.Println("better than chance:", history[1].TestAccuracy > 0.2, "- the last rate is below the first:", history[1].LearningRate < 3e-3)
 	// Output: better than chance: true - the last rate is below the first: true
+}
+
+// A run that is watched stops at the first number that is not finite, and tells where.
+func ExampleNotFinite() {
+	trainSet, _, loop := digits()
+	loop.Optimizer = &train.SGD{LR: 1e30}
+	loop.Watch = true
+	dev := compute.Reference()
+	defer dev.Close()
+	_, err := loop.Run(context.Background(), dev, trainSet, nil)
+	var found *train.NotFinite
+	if errors.As(err, &found) {
+		fmt.Println("within 3 steps:", found.Step <= 3, "- a layer and a kernel:", found.Layer != "" && found.From != "", "-", errors.Is(err, train.ErrDiverged))
+	}
+	// Output: within 3 steps: true - a layer and a kernel: true - true
+}
+
+// Checkpoints: one to resume from, the best epoch's, and the last two. A run of one epoch goes
+// on to the third.
+func ExampleSaveEvery() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	dev := compute.Reference()
+	defer dev.Close()
+	for _, epochs := range []int{1, 3} {
+		trainSet, testSet, loop := digits()
+		loop.Epochs, loop.Resume = epochs, epochs > 1
+		loop.Checkpoint = filepath.Join(dir, "checkpoint.safetensors")
+		loop.SaveBest = &train.SaveBest{Path: filepath.Join(dir, "best.safetensors"), Monitor: "test_f1"}
+		loop.SaveEvery = &train.SaveEvery{Folder: dir, Keep: 2}
+		history, err := loop.Run(context.Background(), dev, trainSet, testSet)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("epochs:", len(history))
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range files {
+		fmt.Println(f.Name())
+	}
+	// Output:
+	// epochs: 1
+	// epochs: 3
+	// best.safetensors
+	// checkpoint.safetensors
+	// epoch-0002.safetensors
+	// epoch-0003.safetensors
+}
+
+// Every class has the same part in a loss with balanced weights.
+func ExampleBalancedWeights() {
+	trainSet, testSet, loop := digits()
+	weights, err := train.BalancedWeights(trainSet)
+	if err != nil {
+		log.Fatal(err)
+	}
+	loop.Loss = layers.SoftmaxCrossEntropy{Weights: weights, LabelSmoothing: 0.1}
+	dev := compute.Reference()
+	defer dev.Close()
+	history, err := loop.Run(context.Background(), dev, trainSet, testSet)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(weights), "weights, better than chance:", history[1].TestAccuracy > 0.2)
+	// Output: 10 weights, better than chance: true
+}
+
+// The rate is halved after each epoch that is not better by enough than the best so far.
+func ExampleReduceOnPlateau() {
+	trainSet, testSet, loop := digits()
+	loop.Epochs = 4
+	loop.Schedule = train.ReduceOnPlateau{Monitor: "test_loss", Factor: 0.5, Patience: -1, MinDelta: 10}
+	dev := compute.Reference()
+	defer dev.Close()
+	history, err := loop.Run(context.Background(), dev, trainSet, testSet)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range history {
+		fmt.Println(e.Epoch, e.LearningRate)
+	}
+	// Output:
+	// 1 0.003
+	// 2 0.003
+	// 3 0.0015
+	// 4 0.00075
 }
 
 // An evaluator measures a model by itself: loss, accuracy, precision, recall, F1, top-k and

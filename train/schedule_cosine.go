@@ -21,8 +21,8 @@ type Cosine struct {
 // up = Rise*steps - 1, and t = (s-up)/(steps-1-up) after it. Momentum stays as it is.
 type OneCycle struct {
 	Rise  float64 // the part of the run in which the rate rises; default 0.3
-	Start float64 // 0 to 1; default 0.04
-	Final float64 // 0 to 1; default Start/10,000
+	Start float64 // above 0, at most 1; 0 is the default, 0.04
+	Final float64 // above 0, at most 1; 0 is the default, Start/10,000
 }
 
 // Check returns an error where a field is out of range.
