@@ -18,7 +18,8 @@ import (
 type RateCurve struct {
 	Points []RatePoint
 	// Suggestion is the rate at which Smoothed falls most steeply over the logarithm
-	// of the rate, on the way to its lowest point; 0 where it never falls.
+	// of the rate, on the way to its lowest point; 0 where it never falls. The first
+	// twentieth of the steps does not count, for its slopes are those of a few losses.
 	Suggestion float64
 	// Diverged says that the curve ends before the last step, where the loss was more
 	// than 4 times the lowest or no finite number.
@@ -127,9 +128,9 @@ func (c *RateCurve) suggest(beside int) {
 		}
 	}
 	steepest := 0.0
-	for i, s := range slopes[:lowest+1] {
-		if s < steepest {
-			steepest, c.Suggestion = s, c.Points[i].Rate
+	for i := beside; i <= lowest; i++ {
+		if slopes[i] < steepest {
+			steepest, c.Suggestion = slopes[i], c.Points[i].Rate
 		}
 	}
 }

@@ -21,6 +21,7 @@ func ExampleFindRate() {
 	defer dev.Close()
 	trainSet, _ := data.Digits(data.DigitsOptions{Train: 2000, Test: 1})
 	model := layers.Sequential{layers.Flatten{}, layers.NewLinear(784, 10)}
+	layers.Initialize(model, 1)
 	fit := &train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.SGD{}, Batch: 50}
 	curve, err := train.FindRate(ctx, dev, fit, trainSet, 1e-5, 10, 60)
 	if err != nil {

@@ -145,6 +145,24 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
+// TestSuggestLate wants the noise of the first losses, which few others smooth, to suggest
+// nothing.
+func TestSuggestLate(t *testing.T) {
+	curve := &RateCurve{}
+	for i := range 60 {
+		d := -6 + 6*float64(i)/59
+		loss := 2 - 1.5/(1+math.Exp(-4*(d+3)))
+		if i < 2 {
+			loss += 0.5 - 0.25*float64(i)
+		}
+		curve.Points = append(curve.Points, RatePoint{Rate: math.Pow(10, d), Loss: loss})
+	}
+	curve.suggest(3)
+	if got := math.Log10(curve.Suggestion); math.Abs(got+3) > 0.3 {
+		t.Errorf("suggestion 10^%v, want 10^-3", got)
+	}
+}
+
 func TestFindRateRefuses(t *testing.T) {
 	ctx := context.Background()
 	dev := devicetest.Open(t)
