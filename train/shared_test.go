@@ -55,11 +55,12 @@ func TestShared(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s, %s: %v", name, who, err)
 				}
-				again, ok := m.(layers.Sequential)
-				if fresh := shared(); ok {
-					err, again = LoadModel(l.Checkpoint, fresh), fresh
+				_, ok := m.(layers.Sequential)
+				again := shared()
+				if ok {
+					err = LoadModel(l.Checkpoint, again)
 				} else {
-					err, again = LoadModel(l.Checkpoint, told{fresh}), fresh
+					err = LoadModel(l.Checkpoint, told{again})
 				}
 				if err != nil {
 					t.Fatalf("%s, %s: %v", name, who, err)

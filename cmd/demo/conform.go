@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,6 +106,11 @@ func (o *conformOptions) run(ctx context.Context, out io.Writer) error {
 	}
 	if o.functions || o.exhaustive {
 		return o.measure(ctx, out)
+	}
+	for _, path := range []string{o.json, o.junit, o.html} {
+		if info, err := os.Stat(filepath.Dir(path)); path != "" && (err != nil || !info.IsDir()) {
+			return fmt.Errorf("report: %s: there is no folder %s", path, filepath.Dir(path))
+		}
 	}
 	options := conform.Options{Seed: o.seed, Match: o.kernel, Passes: o.passes, Variants: o.variants, F16: o.f16, FailFast: o.failFast}
 	ops := suite.Ops()

@@ -37,14 +37,14 @@ func TestConform(t *testing.T) {
 		t.Errorf("another run's state: got %v", err)
 	}
 	for want, args := range map[string][]string{
-		"--device reference":      {"--device", "reference"},
-		`matches no kernel`:       {"--kernel", "lion.*", "--passes=false"},
-		`no op "lion"`:            {"--case", "lion/n=1/uniform/seed=1"},
-		"syntax error in pattern": {"--kernel", "["},
-		"no adapter matches":      {"--device", "quantum"},
-		"missing.json":            {"diff", a, filepath.Join(dir, "missing.json")},
-		"expectations":            {"--expect", filepath.Join(dir, "missing.json")},
-		"none/a.json":             {"--kernel", "fill.*", "--passes=false", "--json", filepath.Join(dir, "none", "a.json")},
+		"--device reference":       {"--device", "reference"},
+		`matches no kernel`:        {"--kernel", "lion.*", "--passes=false"},
+		`no op "lion"`:             {"--case", "lion/n=1/uniform/seed=1"},
+		"syntax error in pattern":  {"--kernel", "["},
+		"no adapter matches":       {"--device", "quantum"},
+		"missing.json":             {"diff", a, filepath.Join(dir, "missing.json")},
+		"expectations":             {"--expect", filepath.Join(dir, "missing.json")},
+		"none/a.json: there is no": {"--kernel", "fill.*", "--passes=false", "--json", filepath.Join(dir, "none", "a.json")},
 	} {
 		if out, err := demo(t, append([]string{"conform"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want an error with %q\n%s", args, err, want, out)

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Split parts a set at random into one to train on and one to validate with, which has
@@ -30,7 +31,8 @@ func Split(set Dataset, fraction float64, seed uint32) (train, validation Datase
 	slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
 	slices.Sort(rows[:held])
 	slices.Sort(rows[held:])
-	return &part{set, name + " train", rows[held:]}, &part{set, name + " validation", rows[:held]}, nil
+	whole := strings.TrimSuffix(name, " train")
+	return &part{set, whole + " train", rows[held:]}, &part{set, whole + " validation", rows[:held]}, nil
 }
 
 // splitStream tells the random numbers of Split from those of Digits.
