@@ -56,7 +56,7 @@ func (r *run) begin(ctx context.Context) error {
 		return fmt.Errorf("train: stopped before the first step, nothing was written: %w", context.Cause(ctx))
 	}
 	if r.SaveEvery != nil {
-		if err := r.SaveEvery.remove(nil); err != nil {
+		if err := r.SaveEvery.setAside(); err != nil {
 			return err
 		}
 	}

@@ -208,8 +208,11 @@ func TestSaveEvery(t *testing.T) {
 			t.Fatal(err)
 		}
 		files, err := os.ReadDir(l.SaveEvery.Folder)
-		if err != nil || len(files) != 3 || files[0].Name() != "epoch-00001.safetensors" || files[1].Name() != "epoch-0002.safetensors" {
-			t.Errorf("resumed %v: files %v, %v, want that of epoch 2 and those that are not such", l.Resume, files, err)
+		if err != nil || len(files) != 4 || files[0].Name() != "epoch-00001.safetensors" || files[1].Name() != "epoch-0002.safetensors" {
+			t.Errorf("resumed %v: files %v, %v, want that of epoch 2, previous, and those that are not such", l.Resume, files, err)
+		}
+		if aside, err := epochsIn(filepath.Join(l.SaveEvery.Folder, "previous")); err != nil || !slices.Equal(aside, []int{1, 99}) {
+			t.Errorf("resumed %v: epochs %v aside, %v, want 1 and 99", l.Resume, aside, err)
 		}
 		forget(dev, l.Model)
 		l.Model, l.Resume = small(), true

@@ -22,7 +22,7 @@ type SaveBest struct {
 
 // SaveEvery writes a checkpoint epoch-0001.safetensors, ... to a folder, after every
 // Epochs epochs, and removes all but the last Keep of those. A run without Resume first
-// removes such files that it finds there: they are another run's.
+// moves such files that it finds there, which are another run's, to Folder/previous.
 type SaveEvery struct {
 	Folder string // made where it is not there
 	Epochs int    // default 1
@@ -67,20 +67,46 @@ func (s *SaveEvery) tidy(epoch int) error {
 	if s.Keep == 0 {
 		return nil
 	}
-	return s.remove(func(found []int) []int {
-		found = slices.DeleteFunc(found, func(n int) bool { return n > epoch })
-		return found[:max(len(found)-s.Keep, 0)]
-	})
+	found, err := epochsIn(s.Folder)
+	if err != nil {
+		return err
+	}
+	found = slices.DeleteFunc(found, func(n int) bool { return n > epoch })
+	return removeEpochs(s.Folder, found[:max(len(found)-s.Keep, 0)])
 }
 
-// remove removes the files of those epochs of the folder that which picks, in their order;
-// all of them where it is nil.
-func (s *SaveEvery) remove(which func(epochs []int) []int) error {
-	list, err := os.ReadDir(s.Folder)
-	if err != nil {
+// setAside moves the files of another run to the folder previous, in the place of those
+// that were moved there before.
+func (s *SaveEvery) setAside() error {
+	found, err := epochsIn(s.Folder)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	aside := filepath.Join(s.Folder, "previous")
+	if err := os.MkdirAll(aside, 0o755); err != nil {
 		return fmt.Errorf("train: SaveEvery: %w", err)
 	}
-	var found []int
+	before, err := epochsIn(aside)
+	if err != nil {
+		return err
+	}
+	if err := removeEpochs(aside, before); err != nil {
+		return err
+	}
+	for _, n := range found {
+		if err := os.Rename(filepath.Join(s.Folder, epochName(n)), filepath.Join(aside, epochName(n))); err != nil {
+			return fmt.Errorf("train: SaveEvery: %w", err)
+		}
+	}
+	return nil
+}
+
+// epochsIn are the epochs that a folder has files of, in their order.
+func epochsIn(folder string) (found []int, err error) {
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("train: SaveEvery: %w", err)
+	}
 	for _, entry := range list {
 		if m := epochFile.FindStringSubmatch(entry.Name()); m != nil {
 			if n, err := strconv.Atoi(m[1]); err == nil && entry.Name() == epochName(n) {
@@ -89,11 +115,12 @@ func (s *SaveEvery) remove(which func(epochs []int) []int) error {
 		}
 	}
 	slices.Sort(found)
-	if which != nil {
-		found = which(found)
-	}
-	for _, n := range found {
-		if err := os.Remove(filepath.Join(s.Folder, epochName(n))); err != nil {
+	return found, nil
+}
+
+func removeEpochs(folder string, epochs []int) error {
+	for _, n := range epochs {
+		if err := os.Remove(filepath.Join(folder, epochName(n))); err != nil {
 			return fmt.Errorf("train: SaveEvery: %w", err)
 		}
 	}
