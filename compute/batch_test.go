@@ -135,6 +135,23 @@ func TestBatch(t *testing.T) {
 	dev.Forget(others...)
 }
 
+// TestOneUse wants a run that reads a parameter and writes another of one buffer to be an
+// error, not the end of the process.
+func TestOneUse(t *testing.T) {
+	dev := devicetest.Open(t)
+	params := descending()
+	first, _, _ := descent(t, dev, params)
+	tape := compute.NewTape(dev)
+	doubled.Run(doubleParams{3}, tape.Param(params[2]), tape.Param(params[0]))
+	if p, err := tape.Compile(compute.Choose); !errors.Is(err, compute.ErrLimit) {
+		t.Errorf("got %v, %v, want ErrLimit", p, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	dev.Forget(params...)
+}
+
 // TestJoinPlaces wants a program to know that another one gave parameters places in one
 // buffer, of which WebGPU lets no launch read some and write others.
 func TestJoinPlaces(t *testing.T) {

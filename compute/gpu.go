@@ -286,6 +286,10 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 		for _, x := range tensors {
 			bound = append(bound, buffers(x.base).bound())
 		}
+		if err := oneUse(all[i].source.Slots, bound); err != nil {
+			r.release()
+			return nil, fmt.Errorf("compute: kernel %s: %w", label(l), err)
+		}
 		group, err := e.dev.NewBindGroup(label(l), c.Pipeline, bound)
 		if err != nil {
 			r.release()
@@ -306,6 +310,22 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 	}
 	r.plan, r.cost = plan, make([]time.Duration, len(planned))
 	return r, nil
+}
+
+// oneUse returns an error where a launch would read a buffer and write it too, which ends
+// the process in wgpu 27. Tensors of one program are kept apart; parameters may have got
+// places in one buffer by another program.
+func oneUse(slots []webgpu.Slot, bound []webgpu.Range) error {
+	first := map[*webgpu.Buffer]webgpu.Slot{}
+	for i, b := range bound {
+		s, ok := first[b.Buffer]
+		if !ok {
+			first[b.Buffer] = slots[i]
+		} else if (s.Access == webgpu.ReadWrite) != (slots[i].Access == webgpu.ReadWrite) {
+			return fmt.Errorf("of bindings %d and %d, parameters in one buffer, it reads one and writes one; compile this program before the one that placed them there: %w", s.Binding, slots[i].Binding, ErrLimit)
+		}
+	}
+	return nil
 }
 
 // label names the kernels of a launch.
