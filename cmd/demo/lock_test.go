@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestLocked wants a folder to belong to one training process, as long as that lives.
@@ -15,6 +16,15 @@ func TestLocked(t *testing.T) {
 	must(t, args...)
 	before, err := os.ReadFile(filepath.Join(dir, checkpointName))
 	if err != nil {
+		t.Fatal(err)
+	}
+	old, young := filepath.Join(dir, ".pumice-0.tmp"), filepath.Join(dir, ".pumice-1.tmp")
+	for _, name := range []string{old, young} {
+		if err := os.WriteFile(name, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	unlock, err := lock(dir)
@@ -35,4 +45,10 @@ func TestLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t, append(args, "--resume")...)
+	if _, err := os.Stat(old); err == nil {
+		t.Errorf("%s is left", old)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Error(err)
+	}
 }

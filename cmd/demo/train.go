@@ -248,8 +248,10 @@ func (o *trainOptions) folder() (checkpoint string, unlock func() error, err err
 	if _, err := os.Stat(checkpoint); o.resume && err != nil {
 		return "", nil, fmt.Errorf("--resume: no checkpoint to go on from: %w", err)
 	}
-	unlock, err = lock(o.out)
-	return checkpoint, unlock, err
+	if unlock, err = lock(o.out); err != nil {
+		return "", nil, err
+	}
+	return checkpoint, unlock, tidy(o.out)
 }
 
 // weightsSum is the SHA-256 of the model's parameters, by name.
