@@ -134,8 +134,10 @@ func (f *Folder) join(history train.History) (known []line, err error) {
 	return known, err
 }
 
-// same reports whether two epochs are written alike.
+// same reports whether two epochs are written alike, but for the confusion of classes,
+// which a checkpoint has of its last epoch alone.
 func same(a, b train.Epoch) bool {
+	a.Confusion, b.Confusion = nil, nil
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
