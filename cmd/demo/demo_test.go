@@ -156,6 +156,7 @@ func child(args ...string) *exec.Cmd {
 // TestStopped kills a training process, and interrupts another, and goes on from
 // their checkpoints: the weights must be those of an unbroken run.
 func TestStopped(t *testing.T) {
+	t.Parallel() // its work is done by processes of its own
 	args := func(out string) []string {
 		return []string{"train", "--images", "1000", "--epochs", "4", "--out", out, "--json"}
 	}

@@ -69,6 +69,7 @@ func follow(t *testing.T, c *exec.Cmd, visit func(event map[string]any)) {
 // TestKilled kills training processes at random moments after their start, and wants
 // each, resumed, to end at the weights of the run that nobody killed.
 func TestKilled(t *testing.T) {
+	t.Parallel() // its work is done by processes of its own
 	const epochs = 8
 	want, all, first := unbroken(t, epochs)
 	long := all - first
@@ -115,6 +116,7 @@ func TestKilled(t *testing.T) {
 // TestSupervise kills the processes that train under a supervisor, and wants the run to
 // finish with the weights of the one that nobody killed.
 func TestSupervise(t *testing.T) {
+	t.Parallel() // its work is done by processes of its own
 	n := max(4, kills(t, 10)*2/5)
 	epochs := 2 * n
 	want, all, first := unbroken(t, epochs)
