@@ -139,7 +139,11 @@ fn correlate(tile: Tile, which: u32, group: u32, lane: u32) {
             for (var k = 0u; k < params.channels; k++) {
                 // unroll
                 for (var s = 0u; s < params.s; s++) {
-                    tap[s] = vec4<f32>(subgroupBroadcast(weights[(s * params.channels + k) / block], (s * params.channels + k) % block));
+                    if block == 4u { // as in matmul_subgroup.wgsl
+                        tap[s] = vec4<f32>(quadBroadcast(weights[(s * params.channels + k) / 4u], (s * params.channels + k) % 4u));
+                    } else {
+                        tap[s] = vec4<f32>(subgroupBroadcast(weights[(s * params.channels + k) / block], (s * params.channels + k) % block));
+                    }
                 }
                 // unroll
                 for (var t = 0u; t < params.rows; t++) {

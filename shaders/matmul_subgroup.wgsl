@@ -92,10 +92,21 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
         if quads == 2u { further = load_b(base_b, k, column + 4u); }
         // unroll
         for (var r = 0u; r < rows; r++) {
-            let a0 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 0u) / block], (r * 4u + 0u) % block));
-            let a1 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 1u) / block], (r * 4u + 1u) % block));
-            let a2 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 2u) / block], (r * 4u + 2u) % block));
-            let a3 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 3u) / block], (r * 4u + 3u) % block));
+            var a0 = vec4<f32>();
+            var a1 = vec4<f32>();
+            var a2 = vec4<f32>();
+            var a3 = vec4<f32>();
+            if block == 4u { // a subgroup is one quad: drivers for such hand round in fewer instructions within a quad
+                a0 = vec4<f32>(quadBroadcast(left[r], 0u));
+                a1 = vec4<f32>(quadBroadcast(left[r], 1u));
+                a2 = vec4<f32>(quadBroadcast(left[r], 2u));
+                a3 = vec4<f32>(quadBroadcast(left[r], 3u));
+            } else {
+                a0 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 0u) / block], (r * 4u + 0u) % block));
+                a1 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 1u) / block], (r * 4u + 1u) % block));
+                a2 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 2u) / block], (r * 4u + 2u) % block));
+                a3 = vec4<f32>(subgroupBroadcast(left[(r * 4u + 3u) / block], (r * 4u + 3u) % block));
+            }
             sum[r * quads] = fma(right[3], a3, fma(right[2], a2, fma(right[1], a1, fma(right[0], a0, sum[r * quads]))));
             if quads == 2u { sum[r * quads + 1u] = fma(further[3], a3, fma(further[2], a2, fma(further[1], a1, fma(further[0], a0, sum[r * quads + 1u])))); }
         }
