@@ -28,12 +28,14 @@ const (
 const request = GPUAdapter.prototype.requestDevice;
 GPUAdapter.prototype.requestDevice = async function (...args) {
 	const device = await request.apply(this, args);
-	const create = device.createComputePipeline;
 	let left = 20;
-	device.createComputePipeline = function (...args) {
-		if (--left == 0) device.destroy();
-		return create.apply(this, args);
-	};
+	for (const name of ["createComputePipeline", "createComputePipelineAsync"]) {
+		const create = device[name];
+		device[name] = function (...args) {
+			if (--left == 0) device.destroy();
+			return create.apply(this, args);
+		};
+	}
 	return device;
 };
 </script>`

@@ -86,9 +86,9 @@ func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
 		}
 		return js.Global().Get("Promise").Call("all", made)
 	})
-	if all.Truthy() {
-		found, rejected := await(all)
-		if err == nil && rejected == nil {
+	if all.Truthy() { // a device that is lost may settle none of its pipelines
+		found, rejected := await(js.Global().Get("Promise").Call("race", []any{all, d.v.Get("lost")}))
+		if err == nil && rejected == nil && js.Global().Get("Array").Call("isArray", found).Bool() {
 			for i, s := range list {
 				pipelines[i] = &Pipeline{found.Index(i), s.Slots}
 			}
