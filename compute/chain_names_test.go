@@ -11,7 +11,7 @@ import (
 // called like a slot but does something, and addNamed a local that is called like an
 // array of what it is chained to.
 var (
-	doubledFinish = newKernel(must(shaders.Parse("doubled_finish", `// doubled_finish: y = 2 x.
+	doubledFinish = newKernel(of(must(shaders.Parse("doubled_finish", `// doubled_finish: y = 2 x.
 // x, y are (n)
 struct Params { n: u32, by: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,12 +26,12 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     if i >= params.n { return; }
     y[i] = finish(i, x[i]);
 }
-`)), "doubled_finish.forward", func(p linkParams, b [][]float64) {
+`))), "doubled_finish.forward", func(p linkParams, b [][]float64) {
 		for i, x := range b[0] {
 			b[1][i] = 2 * x
 		}
 	}, Exact)
-	addNamed = newKernel(must(shaders.Parse("add_named", `// add_named: total += by u.
+	addNamed = newKernel(of(must(shaders.Parse("add_named", `// add_named: total += by u.
 // u, total are (n)
 struct Params { n: u32, by: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -48,7 +48,7 @@ fn add(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
     if accumulate { y += total[i]; }
     total[i] = y;
 }
-`)), "add_named.add", func(p linkParams, b [][]float64) {
+`))), "add_named.add", func(p linkParams, b [][]float64) {
 		for i, u := range b[0] {
 			b[1][i] += float64(p.By) * u
 		}
@@ -123,7 +123,7 @@ func TestGuardsF16(t *testing.T) {
 }
 
 // lengthly is right as f32, and wrong as f16, where an array's length counts padding.
-var lengthly = newKernel(must(shaders.Parse("lengthly", `// lengthly: y = x.
+var lengthly = newKernel(of(must(shaders.Parse("lengthly", `// lengthly: y = x.
 // x, y are (n).
 struct Params { n: u32, by: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -135,7 +135,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= min(params.n, arrayLength(&x)) { return; }
     y[id.x] = x[id.x];
 }
-`)), "lengthly.forward", func(p linkParams, b [][]float64) { copy(b[1], b[0]) }, Exact)
+`))), "lengthly.forward", func(p linkParams, b [][]float64) { copy(b[1], b[0]) }, Exact)
 
 // TestWrongAsF16 takes a kernel that is wrong as f16 where its tensors are f32, though
 // others of the program are f16.
@@ -161,4 +161,9 @@ func TestWrongAsF16(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Close()
+}
+
+// of is the source of a kernel whose shader is there.
+func of(s *shaders.Shader) func(string) (*shaders.Shader, error) {
+	return func(string) (*shaders.Shader, error) { return s, nil }
 }

@@ -63,22 +63,22 @@ type linkParams struct {
 
 var (
 	linkShader = must(shaders.Parse("link", linkText))
-	linkScale  = newKernel(linkShader, "link.scale", func(p linkParams, b [][]float64) {
+	linkScale  = newKernel(of(linkShader), "link.scale", func(p linkParams, b [][]float64) {
 		for i, x := range b[0] {
 			b[1][i] = float64(p.By) * x
 		}
 	}, Exact)
-	linkBoth = newKernel(linkShader, "link.both", func(p linkParams, b [][]float64) {
+	linkBoth = newKernel(of(linkShader), "link.both", func(p linkParams, b [][]float64) {
 		for i, x := range b[0] {
 			b[1][i] = x + b[2][len(b[2])-1-i]
 		}
 	}, Exact)
-	linkAdd = newKernel(linkShader, "link.add", func(p linkParams, b [][]float64) {
+	linkAdd = newKernel(of(linkShader), "link.add", func(p linkParams, b [][]float64) {
 		for i := range b[1] {
 			b[1][i] += float64(p.By) * b[0][len(b[0])-1-i]
 		}
 	}, Exact)
-	linkMore = newKernel(linkShader, "link.more", func(p linkParams, b [][]float64) {
+	linkMore = newKernel(of(linkShader), "link.more", func(p linkParams, b [][]float64) {
 		for i, x := range b[0] {
 			b[1][i] += float64(p.By) * x
 		}

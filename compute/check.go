@@ -65,7 +65,7 @@ const written = "2"
 // hash is of all that decides what a test of the kernel gives on a device.
 func (k *Kernel) hash(storage DType) string {
 	k.hashOnce.Do(func() {
-		sum := sha256.Sum256([]byte(written + "\n" + k.name + "\n" + k.shader.Text))
+		sum := sha256.Sum256([]byte(written + "\n" + k.name + "\n" + k.read().shader.Text))
 		k.hashText = fmt.Sprintf("%x", sum[:12])
 	})
 	if storage == F16 {
@@ -192,15 +192,15 @@ func (d *Device) prove(k *Kernel, v Variant) (reason string, err error) {
 // its arrays, and sizes (package shaders).
 func (k *Kernel) Testable() error {
 	sizes := k.testSizes()
-	shapes := k.shader.Shapes()
-	for _, f := range k.shader.Params {
+	shapes := k.read().shader.Shapes()
+	for _, f := range k.read().shader.Params {
 		if _, ok := sizes[f.Name]; !ok {
-			return fmt.Errorf("compute: kernel %s: %s.wgsl has no line \"// test:\" with %s", k.name, k.shader.Name, f.Name)
+			return fmt.Errorf("compute: kernel %s: %s.wgsl has no line \"// test:\" with %s", k.name, k.read().shader.Name, f.Name)
 		}
 	}
-	for _, b := range k.entry.Bindings {
+	for _, b := range k.read().entry.Bindings {
 		if shapes[b.Name] == nil {
-			return fmt.Errorf("compute: kernel %s: the header of %s.wgsl has no shape of %s", k.name, k.shader.Name, b.Name)
+			return fmt.Errorf("compute: kernel %s: the header of %s.wgsl has no shape of %s", k.name, k.read().shader.Name, b.Name)
 		}
 		for _, expr := range shapes[b.Name] {
 			if _, err := shaders.Eval(expr, wholes(sizes)); err != nil {
@@ -214,12 +214,12 @@ func (k *Kernel) Testable() error {
 // testSizes are the values of the params in the kernel's test: those of the shader's
 // header, 67 for the only whole number, 0.5 for others.
 func (k *Kernel) testSizes() map[string]float64 {
-	sizes := maps.Clone(k.shader.Test)
+	sizes := maps.Clone(k.read().shader.Test)
 	if sizes == nil {
 		sizes = map[string]float64{}
 	}
 	var whole []string
-	for _, f := range k.shader.Params {
+	for _, f := range k.read().shader.Params {
 		_, given := sizes[f.Name]
 		switch {
 		case f.Type != "f32":
@@ -245,14 +245,14 @@ func wholes(sizes map[string]float64) func(string) (int, bool) {
 // 1 where the definition makes anything but numbers of those (of a negative variance,
 // say); u32 numbers count from 1.
 func (k *Kernel) recordTest(t *Tape) {
-	sizes, shapes := k.testSizes(), k.shader.Shapes()
+	sizes, shapes := k.testSizes(), k.read().shader.Shapes()
 	params := k.MakeParams(func(f shaders.Field) float64 { return sizes[f.Name] })
 	var ps []*Param
 	var b [][]float64
 	at := map[string]int{}
-	for i, binding := range k.entry.Bindings {
+	for i, binding := range k.read().entry.Bindings {
 		at[binding.Name] = i
-		if same, ok := at[k.shader.Same[binding.Name]]; ok {
+		if same, ok := at[k.read().shader.Same[binding.Name]]; ok {
 			ps, b = append(ps, ps[same]), append(b, b[same])
 			continue
 		}

@@ -26,7 +26,7 @@ func (d *Dispatch) Part() string { return d.scope }
 // invocation in silence after 65,535.
 const maxTrips = 60_000
 
-func (d *Dispatch) binding(i int) shaders.Binding { return d.Kernel.entry.Bindings[i] }
+func (d *Dispatch) binding(i int) shaders.Binding { return d.Kernel.read().entry.Bindings[i] }
 
 func (d *Dispatch) writes(i int) bool { return d.binding(i).Access == "read_write" }
 
@@ -36,7 +36,7 @@ func (d *Dispatch) writes(i int) bool { return d.binding(i).Access == "read_writ
 func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 	k := d.Kernel
 	groups := [3]int{1, 1, 1}
-	for i, expr := range k.entry.Size {
+	for i, expr := range k.read().entry.Size {
 		n, err := shaders.Eval(expr, k.lookup(d.Params))
 		if err != nil {
 			return [3]uint32{}, fmt.Errorf("compute: kernel %s: %w", k.name, err)
@@ -44,8 +44,8 @@ func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 		if n <= 0 {
 			return [3]uint32{}, nil
 		}
-		if !k.entry.Groups {
-			n = (n + k.entry.Workgroup[i] - 1) / k.entry.Workgroup[i]
+		if !k.read().entry.Groups {
+			n = (n + k.read().entry.Workgroup[i] - 1) / k.read().entry.Workgroup[i]
 		}
 		groups[i] = n
 	}
@@ -53,7 +53,7 @@ func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 	if d.row > 0 {
 		row = min(row, d.row)
 	}
-	if len(k.entry.Size) == 1 && groups[0] > row {
+	if len(k.read().entry.Size) == 1 && groups[0] > row {
 		groups[1] = (groups[0] + row - 1) / row
 		groups[0] = (groups[0] + groups[1] - 1) / groups[1]
 	}
@@ -68,10 +68,10 @@ func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 // checkTrips proves the loop budget.
 func (d *Dispatch) checkTrips() error {
 	k := d.Kernel
-	if k.entry.Trips == "" {
+	if k.read().entry.Trips == "" {
 		return nil
 	}
-	n, err := shaders.Eval(k.entry.Trips, k.lookup(d.Params))
+	n, err := shaders.Eval(k.read().entry.Trips, k.lookup(d.Params))
 	if err != nil {
 		return fmt.Errorf("compute: kernel %s: trips: %w", k.name, err)
 	}
@@ -95,11 +95,11 @@ func (d *Dispatch) slots() (all []*slot) {
 // each invocation.
 func (d *Dispatch) flops(groups [3]uint32) (int64, error) {
 	k := d.Kernel
-	if k.entry.Flops == "" {
-		w := k.entry.Workgroup
+	if k.read().entry.Flops == "" {
+		w := k.read().entry.Workgroup
 		return int64(groups[0]) * int64(groups[1]) * int64(groups[2]) * int64(w[0]*w[1]*w[2]), nil
 	}
-	n, err := shaders.Eval(k.entry.Flops, k.lookup(d.Params))
+	n, err := shaders.Eval(k.read().entry.Flops, k.lookup(d.Params))
 	if err != nil {
 		return 0, fmt.Errorf("compute: kernel %s: flops: %w", k.name, err)
 	}
@@ -124,7 +124,7 @@ func (d *Dispatch) specialized(bake bool) (string, error) {
 	if d.baked(bake) {
 		params = d.Kernel.literals(d.Params)
 	}
-	return d.Kernel.shader.Specialize(d.Kernel.entry.Name, d.Consts, params)
+	return d.Kernel.read().shader.Specialize(d.Kernel.read().entry.Name, d.Consts, params)
 }
 
 // text is the WGSL that goes to the driver.

@@ -355,8 +355,8 @@ func (e *gpu) prepare(launch []Dispatch, bake bool) (prepared, error) {
 			return prepared{}, err
 		}
 	}
-	w, limits := d.Kernel.entry.Workgroup, e.owner.info.Limits
-	if n := d.Kernel.entry.Shared; n > int(limits.WorkgroupStorage) {
+	w, limits := d.Kernel.read().entry.Workgroup, e.owner.info.Limits
+	if n := d.Kernel.read().entry.Shared; n > int(limits.WorkgroupStorage) {
 		return prepared{}, fmt.Errorf("compute: kernel %s: %d bytes of workgroup memory, at most %d: %w", d.Kernel.name, n, limits.WorkgroupStorage, ErrLimit)
 	}
 	if !d.Kernel.RunsOn(e.owner) {
@@ -384,11 +384,11 @@ func (e *gpu) prepare(launch []Dispatch, bake bool) (prepared, error) {
 		if text, err = d.text(bake); err != nil {
 			return prepared{}, err
 		}
-		entry = d.Kernel.entry.Name
+		entry = d.Kernel.read().entry.Name
 		if !d.baked(bake) {
 			slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
 		}
-		for _, b := range d.Kernel.entry.Bindings {
+		for _, b := range d.Kernel.read().entry.Bindings {
 			slots = append(slots, slotOf(uint32(b.Number), b.Access))
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // addOne is y += x, of one workgroup or more.
-var addOne = newKernel(must(shaders.Parse("add_one", `// add_one: y = x + 1.
+var addOne = newKernel(of(must(shaders.Parse("add_one", `// add_one: y = x + 1.
 // x, y are (n)
 struct Params { n: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -18,7 +18,7 @@ struct Params { n: u32 }
 fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x < params.n { y[id.x] = x[id.x] + 1.0; }
 }
-`)), "add_one.forward", func(p oneParams, b [][]float64) {
+`))), "add_one.forward", func(p oneParams, b [][]float64) {
 	for i, x := range b[0] {
 		b[1][i] = x + 1
 	}

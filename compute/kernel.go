@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"math"
@@ -21,8 +22,11 @@ import (
 type Kernel struct {
 	name    string
 	pkg     string // import path of the declaring package
-	shader  *shaders.Shader
+	source  func(file string) (*shaders.Shader, error)
+	once    sync.Once
+	shader  *shaders.Shader // see read
 	entry   shaders.Entry
+	fault   string // why shader and Go do not fit
 	params  reflect.Type
 	define  func(params any, b [][]float64)
 	model   Model
@@ -51,29 +55,61 @@ var registry struct {
 // writes those that are read_write, and leaves the others alone. Where the
 // shader has "const accumulate" it adds to them. A name may give constants of the
 // shader other values: "shader.entry,rows=4,columns=8" is a kernel of its own, with
-// its own test and verdict. NewKernel panics where shader and Go do not fit.
+// its own test and verdict.
+//
+// The shader is read when the kernel is first used; where it and Go do not fit, that
+// panics. Kernel.Read reads it at once.
 func NewKernel[P any](name string, define func(p P, b [][]float64), model Model) *Kernel {
-	file, _, _ := strings.Cut(name, ".")
-	s, err := shaders.Load(file)
-	if err != nil {
-		panic(err)
-	}
-	return newKernel(s, name, define, model)
+	return newKernel(shaders.Load, name, define, model)
 }
 
 // NewKernelFS declares a kernel of a shader file in fsys: one's own kernel under
 // the same rules as ours.
 func NewKernelFS[P any](fsys fs.FS, name string, define func(p P, b [][]float64), model Model) *Kernel {
-	file, _, _ := strings.Cut(name, ".")
-	s, err := shaders.LoadFS(fsys, file)
-	if err != nil {
-		panic(err)
-	}
-	return newKernel(s, name, define, model)
+	return newKernel(func(file string) (*shaders.Shader, error) { return shaders.LoadFS(fsys, file) }, name, define, model)
 }
 
-func newKernel[P any](s *shaders.Shader, name string, define func(p P, b [][]float64), model Model) *Kernel {
-	_, entry, _ := strings.Cut(name, ".")
+func newKernel[P any](source func(file string) (*shaders.Shader, error), name string, define func(p P, b [][]float64), model Model) *Kernel {
+	if define == nil || model == nil {
+		panic(fmt.Sprintf("compute: kernel %s: definition and error model are required", name))
+	}
+	k := &Kernel{
+		name: name, source: source, model: model, params: reflect.TypeFor[P](),
+		define: func(p any, b [][]float64) { define(p.(P), b) },
+	}
+	if pc, _, _, ok := runtime.Caller(2); ok {
+		k.pkg = packageOf(runtime.FuncForPC(pc).Name())
+	}
+	registry.Lock()
+	defer registry.Unlock()
+	registry.kernels = append(registry.kernels, k)
+	return k
+}
+
+// Read reads the kernel's shader, as its first use does. It panics where shader and Go
+// do not fit.
+func (k *Kernel) Read() { k.read() }
+
+// read is k with its shader and entry point.
+func (k *Kernel) read() *Kernel {
+	k.once.Do(func() {
+		if k.shader == nil {
+			k.fault = k.load()
+		}
+	})
+	if k.fault != "" {
+		panic(fmt.Sprintf("compute: kernel %s: %s", k.name, k.fault))
+	}
+	return k
+}
+
+// load sets the shader and the entry point, and returns why they do not fit, or "".
+func (k *Kernel) load() string {
+	file, entry, _ := strings.Cut(k.name, ".")
+	s, err := k.source(file)
+	if err != nil {
+		return err.Error()
+	}
 	entry, consts, given := strings.Cut(entry, ",")
 	if given {
 		replaced := map[string]string{}
@@ -81,44 +117,26 @@ func newKernel[P any](s *shaders.Shader, name string, define func(p P, b [][]flo
 			c, v, _ := strings.Cut(part, "=")
 			replaced[c] = v
 		}
-		var err error
 		if s, err = s.With(replaced); err != nil {
-			panic(fmt.Sprintf("compute: kernel %s: %v", name, err))
+			return err.Error()
 		}
 	}
 	e, ok := s.Entry(entry)
 	if !ok {
-		panic(fmt.Sprintf("compute: kernel %s: shader %s has no entry point %q", name, s.Name, entry))
-	}
-	if define == nil || model == nil {
-		panic(fmt.Sprintf("compute: kernel %s: definition and error model are required", name))
-	}
-	k := &Kernel{
-		name: name, shader: s, entry: e, model: model, params: reflect.TypeFor[P](),
-		define: func(p any, b [][]float64) { define(p.(P), b) },
-	}
-	if pc, _, _, ok := runtime.Caller(2); ok {
-		k.pkg = packageOf(runtime.FuncForPC(pc).Name())
+		return fmt.Sprintf("shader %s has no entry point %q", s.Name, entry)
 	}
 	if k.params.Kind() != reflect.Struct || k.params.NumField() != len(s.Params) {
-		panic(fmt.Sprintf("compute: kernel %s: %v, want a struct of the fields %v", name, k.params, s.Params))
+		return fmt.Sprintf("%v, want a struct of the fields %v", k.params, s.Params)
 	}
 	kinds := map[string]reflect.Kind{"u32": reflect.Uint32, "i32": reflect.Int32, "f32": reflect.Float32}
 	for i, f := range s.Params {
 		g := k.params.Field(i)
 		if !strings.EqualFold(strings.ReplaceAll(f.Name, "_", ""), strings.ReplaceAll(g.Name, "_", "")) || g.Type.Kind() != kinds[f.Type] {
-			panic(fmt.Sprintf("compute: kernel %s: field %d of %v is %s %v, want %s %s", name, i, k.params, g.Name, g.Type, f.Name, f.Type))
+			return fmt.Sprintf("field %d of %v is %s %v, want %s %s", i, k.params, g.Name, g.Type, f.Name, f.Type)
 		}
 	}
-	registry.Lock()
-	defer registry.Unlock()
-	for _, other := range registry.kernels {
-		if other.name == name && other.shader == s {
-			panic(fmt.Sprintf("compute: kernel %s is declared twice", name))
-		}
-	}
-	registry.kernels = append(registry.kernels, k)
-	return k
+	k.shader, k.entry = s, e
+	return ""
 }
 
 func packageOf(function string) string {
@@ -127,11 +145,15 @@ func packageOf(function string) string {
 	return function[:slash+1+dot]
 }
 
-// Kernels lists the registered kernels in the order of declaration.
+// Kernels lists the declared kernels, sorted by name and package.
 func Kernels() []*Kernel {
 	registry.Lock()
 	defer registry.Unlock()
-	return append([]*Kernel(nil), registry.kernels...)
+	all := slices.Clone(registry.kernels)
+	slices.SortStableFunc(all, func(a, b *Kernel) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.pkg, b.pkg))
+	})
+	return all
 }
 
 // Name is "shader.entry", with the constants that NewKernel was given.
@@ -141,19 +163,19 @@ func (k *Kernel) Name() string { return k.name }
 func (k *Kernel) Package() string { return k.pkg }
 
 // Shader is the shader that holds the kernel's entry point, with the kernel's constants.
-func (k *Kernel) Shader() *shaders.Shader { return k.shader }
+func (k *Kernel) Shader() *shaders.Shader { return k.read().shader }
 
 // Entry is the kernel's entry point.
-func (k *Kernel) Entry() shaders.Entry { return k.entry }
+func (k *Kernel) Entry() shaders.Entry { return k.read().entry }
 
 // Bindings are the tensors that the kernel is run with, in order.
-func (k *Kernel) Bindings() []shaders.Binding { return slices.Clone(k.entry.Bindings) }
+func (k *Kernel) Bindings() []shaders.Binding { return slices.Clone(k.read().entry.Bindings) }
 
 // MakeParams makes the kernel's params from a number for each field of the shader's
 // Params.
 func (k *Kernel) MakeParams(value func(field shaders.Field) float64) any {
 	p := reflect.New(k.params).Elem()
-	for i, f := range k.shader.Params {
+	for i, f := range k.read().shader.Params {
 		switch v := value(f); f.Type {
 		case "u32":
 			p.Field(i).SetUint(uint64(v))
@@ -180,7 +202,7 @@ func (k *Kernel) ran() {
 // Const is the value of an integer constant of the shader, such as a tile's
 // height. It panics where there is none.
 func (k *Kernel) Const(name string) int {
-	text, _ := k.shader.Const(name)
+	text, _ := k.read().shader.Const(name)
 	v, err := shaders.Eval(text, k.lookup(nil))
 	if err != nil {
 		panic(fmt.Sprintf("compute: kernel %s: constant %s: %v", k.name, name, err))
@@ -198,12 +220,12 @@ func (k *Kernel) Run(params any, tensors ...*Tensor) {
 	if reflect.TypeOf(params) != k.params {
 		fail("params are %T, want %v", params, k.params)
 	}
-	if len(tensors) != len(k.entry.Bindings) {
-		fail("%d tensors, want %d: %v", len(tensors), len(k.entry.Bindings), k.entry.Bindings)
+	if len(tensors) != len(k.read().entry.Bindings) {
+		fail("%d tensors, want %d: %v", len(tensors), len(k.read().entry.Bindings), k.read().entry.Bindings)
 	}
 	written := map[*slot]int{}
 	for i, x := range tensors {
-		b := k.entry.Bindings[i]
+		b := k.read().entry.Bindings[i]
 		if x == nil {
 			fail("tensor %s is nil", b.Name)
 		}
@@ -222,8 +244,8 @@ func (k *Kernel) Run(params any, tensors ...*Tensor) {
 		}
 	}
 	for i, x := range tensors {
-		if k.entry.Bindings[i].Access == "read_write" && written[x.base] > 1 {
-			fail("tensor %s (%v) is written and bound twice", k.entry.Bindings[i].Name, x)
+		if k.read().entry.Bindings[i].Access == "read_write" && written[x.base] > 1 {
+			fail("tensor %s (%v) is written and bound twice", k.read().entry.Bindings[i].Name, x)
 		}
 	}
 	t := tensors[0].tape
@@ -279,7 +301,7 @@ func (k *Kernel) lookup(params any) func(string) (int, bool) {
 	find = func(name string) (int, bool) {
 		if params != nil {
 			v := reflect.ValueOf(params)
-			for i, f := range k.shader.Params {
+			for i, f := range k.read().shader.Params {
 				if f.Name == name && f.Type != "f32" {
 					if f.Type == "u32" {
 						return int(v.Field(i).Uint()), true
@@ -288,7 +310,7 @@ func (k *Kernel) lookup(params any) func(string) (int, bool) {
 				}
 			}
 		}
-		text, ok := k.shader.Const(name)
+		text, ok := k.read().shader.Const(name)
 		if !ok {
 			return 0, false
 		}

@@ -14,13 +14,13 @@ func accumulate(list []Dispatch, kept []*Tensor, assign bool) []Dispatch {
 	started := map[*slot]bool{}
 	for _, d := range list {
 		var starts []*Tensor // zeroed tensors without a value yet
-		adds := assign && len(d.Kernel.entry.Adds) > 0
+		adds := assign && len(d.Kernel.read().entry.Adds) > 0
 		for i, x := range d.Tensors {
 			fresh := x.base.zeroed && !started[x.base]
 			if fresh {
 				starts = append(starts, x)
 			}
-			if slices.Contains(d.Kernel.entry.Adds, d.binding(i).Name) != fresh {
+			if slices.Contains(d.Kernel.read().entry.Adds, d.binding(i).Name) != fresh {
 				adds = false // reads zeros, or adds to a value
 			}
 		}

@@ -37,15 +37,15 @@ func (p *Program) batch(list []Dispatch, all map[*slot]*buffer) ([]Dispatch, err
 
 // elements reports whether tensor i of d has an element for each invocation.
 func (d *Dispatch) elements(i int) bool {
-	return slices.Equal(d.Kernel.shader.Shapes()[d.binding(i).Name], []string{d.Kernel.entry.Each})
+	return slices.Equal(d.Kernel.read().shader.Shapes()[d.binding(i).Name], []string{d.Kernel.read().entry.Each})
 }
 
 // sized is d's params with n elements.
 func (d *Dispatch) sized(n int) any {
 	p := reflect.New(d.Kernel.params).Elem()
 	p.Set(reflect.ValueOf(d.Params))
-	for i, f := range d.Kernel.shader.Params {
-		if f.Name == d.Kernel.entry.Each {
+	for i, f := range d.Kernel.read().shader.Params {
+		if f.Name == d.Kernel.read().entry.Each {
 			p.Field(i).SetUint(uint64(n))
 		}
 	}
@@ -94,7 +94,7 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 	for _, d := range runs {
 		n = (n + apart - 1) / apart * apart
 		offsets = append(offsets, n)
-		size, ok := d.Kernel.lookup(d.Params)(d.Kernel.entry.Each)
+		size, ok := d.Kernel.lookup(d.Params)(d.Kernel.read().entry.Each)
 		if !ok {
 			return nil, nil
 		}
@@ -112,7 +112,7 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 		}
 		for _, d := range runs {
 			s := d.Tensors[i].base
-			size, _ := d.Kernel.lookup(d.Params)(d.Kernel.entry.Each)
+			size, _ := d.Kernel.lookup(d.Params)(d.Kernel.read().entry.Each)
 			if seen[s] || s.input || p.values[s] != nil || s.dtype == U32 || s.dtype == F16 && s.param != nil || s.n != size || (s.param == nil) != (runs[0].Tensors[i].base.param == nil) {
 				return nil, nil
 			}

@@ -91,13 +91,13 @@ func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 	}
 	if len(list) == 1 {
 		k := last.Kernel
-		output, indexed := k.shader.Output(k.entry)
+		output, indexed := k.read().shader.Output(k.read().entry)
 		if output == "" || last.adds() && last.Consts["accumulate"] != "false" || indexed && !covers(last, x) {
 			return -1
 		}
 	}
 	handed := -1
-	arrays := d.Kernel.shader.Pointwise(d.Kernel.entry)
+	arrays := d.Kernel.read().shader.Pointwise(d.Kernel.read().entry)
 	for i, z := range d.Tensors {
 		if z.base == x.base && handed < 0 && slices.Contains(arrays, d.binding(i).Name) {
 			handed = i
@@ -116,7 +116,7 @@ func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 
 // covers reports whether d has an invocation for each element of x.
 func covers(d *Dispatch, x *Tensor) bool {
-	n, err := shaders.Eval(d.Kernel.entry.Size[0], d.Kernel.lookup(d.Params))
+	n, err := shaders.Eval(d.Kernel.read().entry.Size[0], d.Kernel.lookup(d.Params))
 	return err == nil && n == x.Len()
 }
 
@@ -157,12 +157,12 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	if err != nil || len(bound) > mostBound || links == nil {
 		return one, false, err
 	}
-	s, err := shaders.Chain(head.Kernel.shader, head.Kernel.entry, links)
+	s, err := shaders.Chain(head.Kernel.read().shader, head.Kernel.read().entry, links)
 	if err != nil {
 		return one, false, err
 	}
 	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list)}
-	for _, b := range one.Kernel.entry.Bindings {
+	for _, b := range one.Kernel.read().entry.Bindings {
 		one.Tensors = append(one.Tensors, bound[b.Number])
 	}
 	text, err := one.text(true)
@@ -174,7 +174,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 		operations += l.Operations()
 	}
 	flops, err := c.flops(list)
-	one.Kernel.entry.Flops = strconv.FormatInt(flops, 10)
+	one.Kernel.read().entry.Flops = strconv.FormatInt(flops, 10)
 	return one, c.tape.oneAccess([]Dispatch{one}, c.buffers) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
 }
 
@@ -189,7 +189,7 @@ func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*
 	bound = map[int]*Tensor{}
 	number := 0
 	var output shaders.Binding
-	for i, b := range list[0].Kernel.entry.Bindings {
+	for i, b := range list[0].Kernel.read().entry.Bindings {
 		number = b.Number
 		bound[number] = list[0].Tensors[i]
 		if list[0].writes(i) {
@@ -206,7 +206,7 @@ func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*
 	x := list[0].written()
 	for i := range list[1:] {
 		d := &list[i+1]
-		l := shaders.Link{Shader: d.Kernel.shader, Entry: d.Kernel.entry}
+		l := shaders.Link{Shader: d.Kernel.read().shader, Entry: d.Kernel.read().entry}
 		if l.Text, err = d.specialized(true); err != nil {
 			return nil, nil, err
 		}
@@ -256,7 +256,7 @@ func (c *chaining) flops(list []Dispatch) (sum int64, err error) {
 
 // chained is a kernel for one run of the list, by the text of s.
 func (k *Kernel) chained(s *shaders.Shader, list []Dispatch) *Kernel {
-	entry, _ := s.Entry(k.entry.Name)
+	entry, _ := s.Entry(k.read().entry.Name)
 	one := &Kernel{pkg: k.pkg, shader: s, entry: entry, params: k.params}
 	one.halves = slices.ContainsFunc(list, func(d Dispatch) bool { return d.storage() == F16 })
 	var names []string

@@ -108,7 +108,7 @@ func (d *Dispatch) uses(s *slot) bool {
 }
 
 // adds reports whether d's kernel adds to what it writes.
-func (d *Dispatch) adds() bool { return slices.Contains(d.Kernel.entry.Consts, "accumulate") }
+func (d *Dispatch) adds() bool { return slices.Contains(d.Kernel.read().entry.Consts, "accumulate") }
 
 // with is d with views of fresh in the place of those of old.
 func (d Dispatch) with(old *slot, fresh *Tensor) Dispatch {

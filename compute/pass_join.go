@@ -97,7 +97,7 @@ const joinedGroups = 1024
 func (t *Tape) joinable(d *Dispatch) bool {
 	groups, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension))
 	n := uint64(groups[0]) * uint64(groups[1]) * uint64(groups[2])
-	return err == nil && n > 0 && n <= joinedGroups && d.row == 0 && d.Kernel.shader.Joinable(d.Kernel.entry)
+	return err == nil && n > 0 && n <= joinedGroups && d.row == 0 && d.Kernel.read().shader.Joinable(d.Kernel.read().entry)
 }
 
 // together reports whether a launch can take the dispatches of both groups: workgroups
@@ -111,7 +111,7 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 		if !t.joinable(&all[i]) {
 			return false
 		}
-		if size := all[i].Kernel.entry.Workgroup[0]; size > 1 {
+		if size := all[i].Kernel.read().entry.Workgroup[0]; size > 1 {
 			if block > 1 && size != block {
 				return false
 			}
@@ -190,7 +190,7 @@ func joined(list []Dispatch, perDimension int) (text string, groups, block int, 
 		if err != nil {
 			return "", 0, 0, err
 		}
-		parts = append(parts, shaders.Part{Shader: d.Kernel.shader, Entry: d.Kernel.entry, Text: text, Groups: grid, Bindings: numbers[i]})
+		parts = append(parts, shaders.Part{Shader: d.Kernel.read().shader, Entry: d.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
 	}
 	return shaders.Join(parts)
 }

@@ -18,7 +18,7 @@ type overwriting struct {
 // one place in memory. It panics where k has no such tensors.
 func (k *Kernel) Overwrite(from, to string, over *Kernel) {
 	at := func(name string) int {
-		for i, b := range k.entry.Bindings {
+		for i, b := range k.read().entry.Bindings {
 			if b.Name == name {
 				return i
 			}

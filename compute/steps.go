@@ -58,7 +58,7 @@ func (s *Step) join(other Step) {
 
 func (p *Program) step(i int) (Step, error) {
 	d := &p.list[i]
-	s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Part: d.scope, Workgroup: d.Kernel.entry.Workgroup}
+	s := Step{Kernel: d.Kernel.name, Params: fmt.Sprintf("%+v", d.Params), Part: d.scope, Workgroup: d.Kernel.read().entry.Workgroup}
 	for _, x := range d.Tensors {
 		s.Tensors = append(s.Tensors, x.String())
 	}

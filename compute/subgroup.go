@@ -53,11 +53,11 @@ func subgroup(ctx context.Context, dev *webgpu.Device) int {
 
 // baked reports whether the params are constants of the text, which they are in any
 // case where the kernel calls subgroup functions, whose arguments have to be.
-func (d *Dispatch) baked(bake bool) bool { return bake || d.Kernel.entry.Subgroup }
+func (d *Dispatch) baked(bake bool) bool { return bake || d.Kernel.read().entry.Subgroup }
 
 // RunsOn reports whether the device has what k's entry point needs: its workgroup memory,
 // and subgroups as large as its workgroup, where it calls subgroup functions.
 func (k *Kernel) RunsOn(d *Device) bool {
-	w := k.entry.Workgroup
-	return d.IsReference() || k.entry.Shared <= int(d.info.Limits.WorkgroupStorage) && (!k.entry.Subgroup || d.info.Subgroup == w[0]*w[1]*w[2])
+	w := k.read().entry.Workgroup
+	return d.IsReference() || k.read().entry.Shared <= int(d.info.Limits.WorkgroupStorage) && (!k.read().entry.Subgroup || d.info.Subgroup == w[0]*w[1]*w[2])
 }

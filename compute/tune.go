@@ -178,7 +178,7 @@ func (t *Tape) tuned(c choices, measure bool) (choices, error) {
 // within reports whether dispatches keep the device's limits and the loop budget.
 func (d *Device) within(list []Dispatch) bool {
 	for i := range list {
-		w := list[i].Kernel.entry.Workgroup
+		w := list[i].Kernel.read().entry.Workgroup
 		_, err := list[i].grid(int(d.info.Limits.WorkgroupsPerDimension))
 		if err != nil || list[i].checkTrips() != nil || w[0]*w[1]*w[2] > int(d.info.Limits.InvocationsPerWorkgroup) {
 			return false

@@ -43,6 +43,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 //go:embed *.wgsl
@@ -104,8 +105,25 @@ type Entry struct {
 	Subgroup  bool      // it calls subgroup functions: its workgroup must be one subgroup of the device
 }
 
-// Load reads one of Pumice's own shaders by name, without the .wgsl.
-func Load(name string) (*Shader, error) { return LoadFS(source, name) }
+// Load reads one of Pumice's own shaders by name, without the .wgsl. It is read once; the
+// caller must not change it.
+func Load(name string) (*Shader, error) {
+	loaded.Lock()
+	defer loaded.Unlock()
+	if s, ok := loaded.shaders[name]; ok {
+		return s, nil
+	}
+	s, err := LoadFS(source, name)
+	if err == nil {
+		loaded.shaders[name] = s
+	}
+	return s, err
+}
+
+var loaded = struct {
+	sync.Mutex
+	shaders map[string]*Shader
+}{shaders: map[string]*Shader{}}
 
 // LoadFS reads name.wgsl from the root of fsys.
 func LoadFS(fsys fs.FS, name string) (*Shader, error) {

@@ -288,6 +288,16 @@ func losses() (ops []conform.Op) {
 			y := layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1 * float32(r.N("smooth"))}.Loss(r.Tape, x, r.Indices(r.N("classes")+2, r.N("rows"))) // and beyond
 			r.CheckLoss(y, x)
 		},
+	}, conform.Op{
+		Name: "weighted_cross_entropy", Shapes: []string{"rows=3,classes=2,weight=0", "rows=65,classes=7,weight=2"},
+		Record: func(r *conform.Recorder) {
+			x, weights := r.Values(r.N("rows"), r.N("classes")), make([]float32, r.N("classes"))
+			for c := range weights {
+				weights[c] = float32(r.N("weight")*(c+1)) / 4 // of 0 loss and gradient are 0
+			}
+			y := layers.SoftmaxCrossEntropy{LabelSmoothing: 0.1, Weights: weights}.Loss(r.Tape, x, r.Indices(r.N("classes"), r.N("rows")))
+			r.CheckLoss(y, x)
+		},
 	})
 }
 
