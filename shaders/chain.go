@@ -2,9 +2,8 @@ package shaders
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
-	"strings"
+
+	"github.com/pumice-ml/pumice/internal/wgsl"
 )
 
 // slots are the functions through which an entry point stores what it computes, one
@@ -15,45 +14,23 @@ const (
 	wideSlot = "finish4"
 )
 
-var (
-	indexPattern  = regexp.MustCompile(`\n *let (\w+) = id\.y \* groups\.x \* block \+ id\.x;`)
-	boundPattern  = regexp.MustCompile(`\n *if \w+ >= [^{}]*\{ return; \}`)
-	resultPattern = regexp.MustCompile(`(\w+)\[(\w+)\] = ([^;]*);\s*\}$`)
-	declared      = regexp.MustCompile(`(?m)^@group\(\s*0\s*\)[^;]*;\n`)
-)
+// each is what is known of an entry point that works element by element, or nil.
+func (s *Shader) each(e Entry) *wgsl.Each { return s.eachOf(s.module, e) }
 
-// body is the text of a function between its braces, the last one included.
-func (s *Shader) body(name string) (text string, at int) {
-	for _, f := range s.functions {
-		if f.name == name {
-			open := strings.IndexByte(s.code[f.span.from:f.span.to], '{') + f.span.from
-			return s.code[open+1 : f.span.to], open + 1
-		}
+// eachOf is each of an entry point as it stands in a module made of the shader's.
+func (s *Shader) eachOf(m *wgsl.Module, e Entry) *wgsl.Each {
+	if len(e.Size) != 1 || e.Groups || e.Subgroup || e.Workgroup[1] != 1 || e.Workgroup[2] != 1 {
+		return nil
 	}
-	return "", 0
-}
-
-// elements are the arrays of which invocation i of an entry point touches element i
-// alone, and the name that it has for i.
-func (s *Shader) elements(e Entry) (index string, arrays []string) {
-	text, _ := s.body(e.Name)
-	m := indexPattern.FindStringSubmatch(text)
-	if m == nil || len(e.Size) != 1 || e.Groups || e.Subgroup || len(regexp.MustCompile(`\b(?:let|var)\s+`+m[1]+`\b`).FindAllString(text, -1)) != 1 {
-		return "", nil
+	size, err := wgsl.ParseExpr(e.Size[0])
+	if err != nil {
+		return nil
 	}
-	uses := s.reach(e.Name)
-	elsewhere := func(array string) bool { // used by other functions, and no parameter of theirs
-		return slices.ContainsFunc(s.functions, func(f function) bool {
-			return uses[f.name] && !f.entry && f.uses[array] && !regexp.MustCompile(`^fn[^{]*\b`+array+`:`).MatchString(s.code[f.span.from:f.span.to])
-		})
+	fields := map[string]bool{}
+	for _, f := range s.Params {
+		fields[f.Name] = true
 	}
-	for _, b := range e.Bindings {
-		all := len(splitAt(text, b.Name))
-		if b.Type == "array<f32>" && !elsewhere(b.Name) && all > 1 && len(splitAt(strings.ReplaceAll(text, b.Name+"["+m[1]+"]", ""), b.Name)) == 1 {
-			arrays = append(arrays, b.Name)
-		}
-	}
-	return m[1], arrays
+	return wgsl.NewEach(m, e.Name, e.Workgroup[0], wgsl.Qualify(size, "params", fields))
 }
 
 // written is the one array that an entry point writes, or "".
@@ -75,23 +52,20 @@ func (e Entry) written() (name string) {
 // there is none. Whether the entry point reads it, by accumulate, is the caller's to know.
 func (s *Shader) Output(e Entry) (array string, indexed bool) {
 	y := e.written()
-	if uses := s.reach(e.Name); y == "" || uses[slot] || uses[wideSlot] {
-		for _, name := range []string{slot, wideSlot} {
-			if text, _ := s.body(name); uses[name] && strings.Join(strings.Fields(text), " ") != "return v; }" {
-				return "", false
-			}
-		}
-		return y, false
-	}
-	index, arrays := s.elements(e)
-	text, _ := s.body(e.Name)
-	at := y + "[" + index + "]"
-	stores := strings.Count(text, at+" = ")
-	reads := strings.Count(text, at) - stores
-	if guarded := regexp.MustCompile(`if accumulate \{ \w+ \+= `+regexp.QuoteMeta(at)+`; \}`).FindAllString(text, -1); stores != 1 || reads != len(guarded) || !slices.Contains(arrays, y) {
+	if y == "" {
 		return "", false
 	}
-	return y, true
+	uses := s.module.Reach(e.Name)
+	if uses[slot] || uses[wideSlot] {
+		if wgsl.StoresThrough(s.module, e.Name, y, slot, wideSlot) {
+			return y, false
+		}
+		return "", false
+	}
+	if each := s.each(e); each != nil && each.Output == y && each.First {
+		return y, true
+	}
+	return "", false
 }
 
 // Pointwise lists the arrays of which invocation i of an entry point reads element i
@@ -99,33 +73,11 @@ func (s *Shader) Output(e Entry) (array string, indexed bool) {
 // it writes: Chain can hand it an element of one of them in place of the array. Where it
 // adds to what it writes, that array is one of them. It is nil for other entry points.
 func (s *Shader) Pointwise(e Entry) []string {
-	index, arrays := s.elements(e)
-	y := e.written()
-	if !slices.Contains(arrays, y) || e.Trips != "" || e.Workgroup[1] != 1 || e.Workgroup[2] != 1 {
+	each := s.each(e)
+	if each == nil || !each.Pointwise || each.Output != e.written() || e.Trips != "" || len(each.Elements) == 0 {
 		return nil
 	}
-	text, _ := s.body(e.Name)
-	m := resultPattern.FindStringSubmatch(text)
-	rest := indexPattern.ReplaceAllString(text, "")
-	bounds := boundPattern.FindAllString(rest, -1)
-	rest = boundPattern.ReplaceAllString(rest, "")
-	if m == nil || m[1] != y || m[2] != index || len(bounds) != 1 || len(regexp.MustCompile(`\b`+y+`\[\w+\] [-+*/]?= `).FindAllString(text, -1)) != 1 ||
-		len(splitAt(rest, "id")) > 1 || len(splitAt(rest, "groups")) > 1 || len(splitAt(rest, "return")) > 1 {
-		return nil
-	}
-	uses := s.reach(e.Name)
-	for _, v := range variablePattern.FindAllStringSubmatch(s.code, -1) {
-		if uses[v[2]] {
-			return nil
-		}
-	}
-	if at := y + "[" + index + "]"; strings.Count(text, at) == 1 {
-		arrays = slices.DeleteFunc(arrays, func(name string) bool { return name == y })
-	}
-	if len(arrays) == 0 {
-		return nil
-	}
-	return arrays
+	return each.Elements
 }
 
 // Link is an entry point that Chain puts behind another.
@@ -146,160 +98,174 @@ type Link struct {
 // Handed is the number of a binding whose element is handed from link to link.
 const Handed = -1
 
+// chaining is a chain as it is written.
+type chaining struct {
+	made    *wgsl.Module
+	prefix  string         // of the names that it makes
+	numbers map[int]string // names of its bindings
+}
+
+// bind declares a binding, if there is none of the number, and returns its name.
+func (c *chaining) bind(number int, access, kind string) (string, error) {
+	if name := c.numbers[number]; name != "" {
+		return name, nil
+	}
+	c.numbers[number] = fmt.Sprintf("%schained_%d", c.prefix, number)
+	v, err := wgsl.Binding(number, access, c.numbers[number], kind)
+	if err == nil {
+		c.made.Decls = append(c.made.Decls, v)
+	}
+	return c.numbers[number], err
+}
+
 // Chain is the shader of an entry point, the only one, that does with each element that
 // it computes (see Output) what the links do with it, before it stores it.
 func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
-	text, output, err := s.open(e)
-	if err != nil {
-		return nil, err
+	output, indexed := s.Output(e)
+	if output == "" {
+		return nil, fmt.Errorf("shaders: Chain: %s.%s does not write each element of one array", s.Name, e.Name)
 	}
-	numbers, own := map[int]string{}, map[string]string{} // names that no local of a link has
-	for _, b := range e.Bindings {
-		numbers[b.Number] = fmt.Sprintf("chained_%d", b.Number)
-		own[b.Name] = numbers[b.Number]
-	}
-	text, output = rename(text, own), own[output]
-	var out, body strings.Builder
-	bind := func(number int, access, kind string) string {
-		if numbers[number] == "" {
-			numbers[number] = fmt.Sprintf("chained_%d", number)
-			fmt.Fprintf(&out, "@group(0) @binding(%d) var<storage, %s> %s: %s;\n", number, access, numbers[number], kind)
+	c := &chaining{numbers: map[int]string{}}
+	modules := []*wgsl.Module{s.module}
+	for _, l := range links {
+		m, err := wgsl.Parse(l.Text)
+		if err != nil {
+			return nil, fmt.Errorf("shaders: Chain: %s.%s:%w", l.Shader.Name, l.Entry.Name, err)
 		}
-		return numbers[number]
+		modules = append(modules, m)
 	}
-	value := "v"
+	c.prefix = wgsl.FreshPrefix(chainWords(len(links)), modules...)
+	own := map[string]string{} // names that no local of a link has
+	for _, b := range e.Bindings {
+		c.numbers[b.Number] = fmt.Sprintf("%schained_%d", c.prefix, b.Number)
+		own[b.Name] = c.numbers[b.Number]
+	}
+	head := s.module
+	if indexed {
+		head = wgsl.Replace(head, s.each(e).Finish(slot))
+	}
+	c.made = wgsl.Rename(wgsl.Without(head.Only(e.Name), slot, wideSlot), own)
+	uses := s.module.Reach(e.Name)
+	value := wgsl.Expr(&wgsl.Ident{Name: "v"})
+	var body []wgsl.Stmt
 	for k, l := range links {
 		if l.Shader.Pointwise(l.Entry) == nil || len(l.Bindings) != len(l.Entry.Bindings) {
 			return nil, fmt.Errorf("shaders: Chain: %s.%s cannot be a link", l.Shader.Name, l.Entry.Name)
 		}
 		if l.Half {
-			value = "f32(f16(" + value + "))"
+			value = wgsl.NewCall("f32", wgsl.NewCall("f16", value))
 		}
 		if l.Keep != 0 {
-			fmt.Fprintf(&body, "    %s[i] = %s;\n", bind(l.Keep, "read_write", "array<f32>"), value)
-		}
-		prefix := fmt.Sprintf("e%d_", k)
-		names := l.Shader.names(prefix)
-		for j, b := range l.Entry.Bindings {
-			switch {
-			case l.Bindings[j] == Handed:
-			case b.Name == l.Entry.written():
-				names[b.Name] = output
-			default:
-				names[b.Name] = bind(l.Bindings[j], b.Access, b.Type)
+			kept, err := c.bind(l.Keep, "read_write", "array<f32>")
+			if err != nil {
+				return nil, fmt.Errorf("shaders: Chain: %w", err)
 			}
+			body = append(body, &wgsl.Assign{Op: "=", L: &wgsl.Index{X: &wgsl.Ident{Name: kept}, I: &wgsl.Ident{Name: "i"}}, R: value})
 		}
-		out.WriteString(rename(l.code(prefix), names))
-		fmt.Fprintf(&body, "    let %svalue = %s(i, %s);\n", prefix, names[l.Entry.Name], value)
-		value = prefix + "value"
+		function, err := c.link(k, l, modules[k+1], own[output])
+		if err != nil {
+			return nil, fmt.Errorf("shaders: Chain: %s.%s: %w", l.Shader.Name, l.Entry.Name, err)
+		}
+		name := fmt.Sprintf("%se%d_value", c.prefix, k)
+		body = append(body, &wgsl.Local{Word: "let", Name: name, Init: wgsl.NewCall(function, &wgsl.Ident{Name: "i"}, value)})
+		value = &wgsl.Ident{Name: name}
 	}
-	if strings.Contains(text, wideSlot+"(") {
-		fmt.Fprintf(&body, "    return %s;\n}\n\nfn %s(i: u32, v: vec4<f32>) -> vec4<f32> {\n    return vec4<f32>(%[3]s(4u * i, v.x), %[3]s(4u * i + 1u, v.y), %[3]s(4u * i + 2u, v.z), %[3]s(4u * i + 3u, v.w));\n}\n", value, wideSlot, slot)
-	} else {
-		fmt.Fprintf(&body, "    return %s;\n}\n", value)
+	c.made.Decls = append(c.made.Decls, slotFunction(slot, "f32", append(body, &wgsl.Return{X: value})...))
+	if uses[wideSlot] {
+		c.made.Decls = append(c.made.Decls, slotFunction(wideSlot, "vec4<f32>", &wgsl.Return{X: wide()}))
 	}
-	c, err := Parse(s.Name, text+"\n"+out.String()+"\nfn "+slot+"(i: u32, v: f32) -> f32 {\n"+body.String())
+	made, err := fromModule(s.Name, c.made)
 	if err != nil {
 		return nil, fmt.Errorf("shaders: Chain: %w", err)
 	}
-	return c, nil
+	return made, nil
 }
 
-// Stores counts the elements that a specialised text of Chain's calls the links for.
+// chainWords are what the names start with that Chain makes.
+func chainWords(links int) []string {
+	words := []string{"chained_"}
+	for k := range links {
+		words = append(words, fmt.Sprintf("e%d_", k))
+	}
+	return words
+}
+
+// link adds a link's declarations, and returns the name of its function.
+func (c *chaining) link(k int, l Link, m *wgsl.Module, output string) (string, error) {
+	prefix := fmt.Sprintf("%se%d_", c.prefix, k)
+	each := l.Shader.eachOf(m, l.Entry)
+	if each == nil || !each.Pointwise {
+		return "", fmt.Errorf("with its params it cannot be a link")
+	}
+	var handed []string
+	names := map[string]string{}
+	for j, b := range l.Entry.Bindings {
+		var err error
+		switch {
+		case l.Bindings[j] == Handed:
+			handed = append(handed, b.Name)
+		case b.Name == l.Entry.written():
+			names[b.Name] = output
+		default:
+			names[b.Name], err = c.bind(l.Bindings[j], b.Access, b.Type)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	function := each.Function(l.Entry.Name, prefix+"i", prefix+"handed", handed)
+	m = wgsl.Replace(m, function).Only(l.Entry.Name)
+	for _, d := range m.Decls {
+		if name := wgsl.Name(d); names[name] == "" {
+			names[name] = prefix + name
+		}
+	}
+	for _, d := range wgsl.Rename(m, names).Decls {
+		if v, ok := d.(*wgsl.Var); !ok || v.Space != "storage" {
+			c.made.Decls = append(c.made.Decls, d)
+		}
+	}
+	return names[l.Entry.Name], nil
+}
+
+// slotFunction is what stands in the place of a slot.
+func slotFunction(name, kind string, body ...wgsl.Stmt) *wgsl.Func {
+	return wgsl.NewFunc(name, kind, []string{"i", "v"}, []string{"u32", kind}, body...)
+}
+
+// wide is the call of the slot for each element of a vector.
+func wide() wgsl.Expr {
+	var parts []wgsl.Expr
+	for k, component := range []string{"x", "y", "z", "w"} {
+		at := wgsl.Expr(&wgsl.Binary{Op: "*", X: wgsl.NewLiteral(4), Y: &wgsl.Ident{Name: "i"}})
+		if k > 0 {
+			at = &wgsl.Binary{Op: "+", X: at, Y: wgsl.NewLiteral(k)}
+		}
+		parts = append(parts, wgsl.NewCall(slot, at, &wgsl.Member{X: &wgsl.Ident{Name: "v"}, Name: component}))
+	}
+	return &wgsl.Call{Func: &wgsl.Ident{Name: "vec4", Template: []wgsl.Expr{&wgsl.Ident{Name: "f32"}}}, Args: parts}
+}
+
+// Stores counts the elements that a specialised text of Chain's calls the links for. It is
+// 0 of what is no text.
 func Stores(text string) int {
-	n := strings.Count(text, slot+"(") - 1
-	if wide := strings.Count(text, wideSlot+"("); wide > 0 {
-		n += 4*(wide-1) - 4
+	m, err := wgsl.Parse(text)
+	if err != nil {
+		return 0
+	}
+	n := wgsl.Calls(m, slot)
+	if m.Func(wideSlot) != nil {
+		n += 4*wgsl.Calls(m, wideSlot) - 4
 	}
 	return n
-}
-
-// open is the text of an entry point alone, without the slots that it stores through,
-// and the array that it writes.
-func (s *Shader) open(e Entry) (text, output string, err error) {
-	output, indexed := s.Output(e)
-	if output == "" {
-		return "", "", fmt.Errorf("shaders: Chain: %s.%s does not write each element of one array", s.Name, e.Name)
-	}
-	text = s.Text
-	uses := s.reach(e.Name)
-	index, _ := s.elements(e)
-	for _, f := range slices.Backward(s.functions) {
-		switch {
-		case f.name != e.Name && (f.entry || !uses[f.name]), f.name == slot, f.name == wideSlot:
-			text = text[:f.span.from] + text[f.span.to:]
-		case f.name == e.Name && indexed:
-			own := text[f.span.from:f.span.to]
-			at := output + "[" + index + "] = "
-			from := strings.Index(s.code[f.span.from:f.span.to], at) + len(at)
-			end := from + strings.IndexByte(own[from:], ';')
-			text = text[:f.span.from] + own[:from] + slot + "(" + index + ", " + own[from:end] + ")" + own[end:] + text[f.span.to:]
-		}
-	}
-	text = declared.ReplaceAllStringFunc(text, func(line string) string {
-		m := bindingPattern.FindStringSubmatch(line)
-		if m[3] != "params" && !uses[m[3]] {
-			return ""
-		}
-		return line
-	})
-	return text, output, nil
-}
-
-// names are those of a module's functions, constants, structs and params with a prefix.
-func (s *Shader) names(prefix string) map[string]string {
-	names := map[string]string{"params": prefix + "params"}
-	for _, f := range s.functions {
-		names[f.name] = prefix + f.name
-	}
-	for _, c := range s.Consts {
-		names[c.Name] = prefix + c.Name
-	}
-	for _, pattern := range []*regexp.Regexp{variablePattern, structsPattern} {
-		for _, m := range pattern.FindAllStringSubmatch(s.code, -1) {
-			names[m[len(m)-1]] = prefix + m[len(m)-1]
-		}
-	}
-	return names
-}
-
-// code is the text of a link as a function of the index and of the element handed to
-// it, which it calls prefix and "handed", before names are given.
-func (l *Link) code(prefix string) string {
-	text := declared.ReplaceAllString(blankComments(l.Text), "")
-	uses := l.Shader.reach(l.Entry.Name)
-	for _, m := range slices.Backward(functionPattern.FindAllStringSubmatchIndex(text, -1)) {
-		if name := text[m[4]:m[5]]; name != l.Entry.Name && !uses[name] {
-			text = text[:m[0]] + text[closing(text, m[1]):]
-		}
-	}
-	index, _ := l.Shader.elements(l.Entry)
-	head := regexp.MustCompile(`@compute\s+@workgroup_size\([^)]*\)\s*fn\s+` + l.Entry.Name + `\s*\([^{]*\{`).FindStringIndex(text)
-	end := closing(text, head[1]-1)
-	body := indexPattern.ReplaceAllString(text[head[1]:end], "")
-	body = boundPattern.ReplaceAllString(body, "")
-	body = resultPattern.ReplaceAllString(body, "return $3;\n}")
-	for j, b := range l.Entry.Bindings {
-		if l.Bindings[j] == Handed {
-			body = regexp.MustCompile(`\b`+b.Name+`\[`+index+`\]`).ReplaceAllString(body, prefix+"handed")
-		}
-	}
-	return text[:head[0]] + fmt.Sprintf("fn %s(%s: u32, %shanded: f32) -> f32 {", l.Entry.Name, index, prefix) + body + text[end:]
 }
 
 // Operations counts, roughly, what a link does: the operators and calls in its text and
 // in that of the functions that it uses.
 func (l *Link) Operations() int {
-	text, _ := l.Shader.body(l.Entry.Name)
-	text = boundPattern.ReplaceAllString(indexPattern.ReplaceAllString(text, ""), "")
-	uses := l.Shader.reach(l.Entry.Name)
-	for _, f := range l.Shader.functions {
-		if uses[f.name] && !f.entry {
-			more, _ := l.Shader.body(f.name)
-			text += more
-		}
+	each := l.Shader.each(l.Entry)
+	if each == nil {
+		return 0
 	}
-	return len(operationPattern.FindAllString(text, -1))
+	return wgsl.Operations(l.Shader.module, each.Function(l.Entry.Name, "i", "v", nil))
 }
-
-var operationPattern = regexp.MustCompile(`[-+*/%<>&|^]+|\w\(`)

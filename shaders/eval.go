@@ -2,86 +2,71 @@ package shaders
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"strconv"
+	"strings"
+
+	"github.com/pumice-ml/pumice/internal/wgsl"
 )
 
 // Eval evaluates an integer expression: literals (4, 4u), names, + - * / %, and
 // parentheses as in WGSL, ceil(a/b) for division rounded up, min(a, b) and
-// max(a, b), and comparisons, && and ||, which are 1 or 0. An unknown name, a division by zero or anything else is an error.
+// max(a, b), and comparisons, && and ||, which are 1 or 0. An unknown name, a division by
+// zero or anything else is an error.
 func Eval(expr string, lookup func(name string) (int, bool)) (int, error) {
-	tree, err := parser.ParseExpr(unsuffixed(expr))
+	x, err := wgsl.ParseExpr(expr)
 	if err != nil {
 		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
 	}
-	v, err := eval(tree, lookup)
+	v, err := eval(x, lookup)
 	if err != nil {
 		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
 	}
 	return v, nil
 }
 
-// unsuffixed is expr without the suffix of WGSL's integer literals.
-func unsuffixed(expr string) string {
-	out := make([]byte, 0, len(expr))
-	number := false // c continues a literal
-	for i := range len(expr) {
-		c := expr[i]
-		digit := '0' <= c && c <= '9'
-		if number && (c == 'u' || c == 'i') && (i+1 == len(expr) || !word(expr[i+1])) {
-			number = false
-			continue
-		}
-		number = digit && (number || i == 0 || !word(expr[i-1]))
-		out = append(out, c)
-	}
-	return string(out)
-}
-
-func eval(e ast.Expr, lookup func(string) (int, bool)) (int, error) {
-	switch e := e.(type) {
-	case *ast.ParenExpr:
-		return eval(e.X, lookup)
-	case *ast.BasicLit:
-		if e.Kind == token.INT {
-			return strconv.Atoi(e.Value)
-		}
-	case *ast.Ident:
-		if v, ok := lookup(e.Name); ok {
-			return v, nil
-		}
-		return 0, fmt.Errorf("unknown name %s", e.Name)
-	case *ast.SelectorExpr:
-		if x, ok := e.X.(*ast.Ident); ok {
-			if v, ok := lookup(x.Name + "." + e.Sel.Name); ok {
+func eval(x wgsl.Expr, lookup func(string) (int, bool)) (int, error) {
+	named := func(name string) (int, error) {
+		if lookup != nil {
+			if v, ok := lookup(name); ok {
 				return v, nil
 			}
-			return 0, fmt.Errorf("unknown name %s.%s", x.Name, e.Sel.Name)
 		}
-	case *ast.BinaryExpr:
-		return binary(e, lookup, false)
-	case *ast.CallExpr:
-		name, ok := e.Fun.(*ast.Ident)
-		if !ok {
+		return 0, fmt.Errorf("unknown name %s", name)
+	}
+	switch x := x.(type) {
+	case *wgsl.Literal:
+		switch x.Text {
+		case "true", "false":
+			return one(x.Text == "true"), nil
+		}
+		return strconv.Atoi(strings.TrimRight(x.Text, "ui"))
+	case *wgsl.Ident:
+		if x.Template == nil {
+			return named(x.Name)
+		}
+	case *wgsl.Member:
+		if id, ok := x.X.(*wgsl.Ident); ok {
+			return named(id.Name + "." + x.Name)
+		}
+	case *wgsl.Binary:
+		return binary(x, lookup, false)
+	case *wgsl.Call:
+		if len(x.Args) == 0 {
 			break
 		}
-		if name.Name == "ceil" && len(e.Args) == 1 {
-			if q, ok := e.Args[0].(*ast.BinaryExpr); ok && q.Op == token.QUO {
-				return binary(q, lookup, true)
-			}
+		if q, ok := x.Args[0].(*wgsl.Binary); ok && x.Func.Name == "ceil" && len(x.Args) == 1 && q.Op == "/" {
+			return binary(q, lookup, true)
 		}
-		if (name.Name == "min" || name.Name == "max") && len(e.Args) == 2 {
-			a, err := eval(e.Args[0], lookup)
+		if (x.Func.Name == "min" || x.Func.Name == "max") && len(x.Args) == 2 {
+			a, err := eval(x.Args[0], lookup)
 			if err != nil {
 				return 0, err
 			}
-			b, err := eval(e.Args[1], lookup)
+			b, err := eval(x.Args[1], lookup)
 			if err != nil {
 				return 0, err
 			}
-			if name.Name == "min" {
+			if x.Func.Name == "min" {
 				return min(a, b), nil
 			}
 			return max(a, b), nil
@@ -90,43 +75,43 @@ func eval(e ast.Expr, lookup func(string) (int, bool)) (int, error) {
 	return 0, fmt.Errorf("not an integer expression")
 }
 
-func binary(e *ast.BinaryExpr, lookup func(string) (int, bool), up bool) (int, error) {
-	a, err := eval(e.X, lookup)
+func binary(x *wgsl.Binary, lookup func(string) (int, bool), up bool) (int, error) {
+	a, err := eval(x.X, lookup)
 	if err != nil {
 		return 0, err
 	}
-	b, err := eval(e.Y, lookup)
+	b, err := eval(x.Y, lookup)
 	if err != nil {
 		return 0, err
 	}
-	switch e.Op {
-	case token.ADD:
+	switch x.Op {
+	case "+":
 		return a + b, nil
-	case token.SUB:
+	case "-":
 		return a - b, nil
-	case token.MUL:
+	case "*":
 		return a * b, nil
-	case token.EQL:
+	case "==":
 		return one(a == b), nil
-	case token.NEQ:
+	case "!=":
 		return one(a != b), nil
-	case token.LSS:
+	case "<":
 		return one(a < b), nil
-	case token.LEQ:
+	case "<=":
 		return one(a <= b), nil
-	case token.GTR:
+	case ">":
 		return one(a > b), nil
-	case token.GEQ:
+	case ">=":
 		return one(a >= b), nil
-	case token.LAND:
+	case "&&":
 		return one(a != 0 && b != 0), nil
-	case token.LOR:
+	case "||":
 		return one(a != 0 || b != 0), nil
-	case token.QUO, token.REM:
+	case "/", "%":
 		if b == 0 {
 			return 0, fmt.Errorf("division by zero")
 		}
-		if e.Op == token.REM {
+		if x.Op == "%" {
 			return a % b, nil
 		}
 		if up {
@@ -134,7 +119,7 @@ func binary(e *ast.BinaryExpr, lookup func(string) (int, bool), up bool) (int, e
 		}
 		return a / b, nil
 	}
-	return 0, fmt.Errorf("operator %s is not known", e.Op)
+	return 0, fmt.Errorf("operator %s is not known", x.Op)
 }
 
 func one(yes bool) int {

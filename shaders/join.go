@@ -2,8 +2,8 @@ package shaders
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
+
+	"github.com/pumice-ml/pumice/internal/wgsl"
 )
 
 // Part is an entry point of a text that Join makes.
@@ -23,39 +23,40 @@ func (s *Shader) Joinable(e Entry) bool {
 	if e.Subgroup || e.Workgroup[1] != 1 || e.Workgroup[2] != 1 {
 		return false
 	}
-	for _, f := range s.functions {
-		if f.name != e.Name {
-			continue
-		}
-		for _, m := range builtinPattern.FindAllStringSubmatch(s.code[f.span.from:f.span.to], -1) {
-			if _, ok := builtins[m[1]]; !ok {
-				return false
-			}
-		}
-	}
-	uses := s.reach(e.Name)
-	for _, m := range variablePattern.FindAllStringSubmatch(s.code, -1) {
-		if m[1] == "workgroup" && uses[m[2]] {
+	for _, p := range s.module.Func(e.Name).Params {
+		if builtin(p, 1) == nil {
 			return false
 		}
 	}
-	return !uses["workgroupBarrier"] && !uses["storageBarrier"]
+	for name := range s.module.Reach(e.Name) {
+		v := s.module.Var(name)
+		if v != nil && v.Space == "workgroup" || wgsl.Barrier(s.module, name) {
+			return false
+		}
+	}
+	return true
 }
 
-var (
-	builtinPattern  = regexp.MustCompile(`@builtin\((\w+)\)\s*`)
-	variablePattern = regexp.MustCompile(`(?m)^var<(private|workgroup)>\s+(\w+)`)
-	structsPattern  = regexp.MustCompile(`struct\s+(\w+)\s*\{[^}]*\}`)
-	computePattern  = regexp.MustCompile(`@compute\s+@workgroup_size\([^)]*\)\s*`)
-)
-
-// builtins are what a part gets for the built-in values of an entry point.
-var builtins = map[string]string{
-	"global_invocation_id":   "vec3<u32>(wid.x * %du + lane, wid.y, wid.z)",
-	"workgroup_id":           "wid",
-	"num_workgroups":         "groups",
-	"local_invocation_id":    "vec3<u32>(lane, 0u, 0u)",
-	"local_invocation_index": "lane",
+// builtin is what a part whose workgroups have so many invocations gets for a parameter,
+// a built-in value; nil is none that Join knows.
+func builtin(p wgsl.Field, block int) wgsl.Expr {
+	text := ""
+	for _, a := range p.Attributes {
+		if a.Name == "builtin" && len(a.Args) == 1 {
+			text = map[string]string{
+				"global_invocation_id":   fmt.Sprintf("vec3<u32>(wid.x * %du + lane, wid.y, wid.z)", block),
+				"workgroup_id":           "wid",
+				"num_workgroups":         "groups",
+				"local_invocation_id":    "vec3<u32>(lane, 0u, 0u)",
+				"local_invocation_index": "lane",
+			}[wgsl.Text(a.Args[0])]
+		}
+	}
+	x, err := wgsl.ParseExpr(text)
+	if err != nil {
+		return nil
+	}
+	return x
 }
 
 // Join writes the text of an entry point, called join, whose workgroups do the work of
@@ -63,75 +64,83 @@ var builtins = map[string]string{
 // part whose workgroup is one invocation leaves the others of it idle; the rest have
 // workgroups of one size.
 func Join(parts []Part) (text string, workgroups, block int, err error) {
-	var body, out strings.Builder
-	enable := ""
-	declared := map[int]bool{}
 	block = 1
-	for _, p := range parts {
+	modules := make([]*wgsl.Module, len(parts))
+	var words []string
+	for i, p := range parts {
 		block = max(block, p.Entry.Workgroup[0])
+		if modules[i], err = wgsl.Parse(p.Text); err != nil {
+			return "", 0, 0, fmt.Errorf("shaders: Join: %s.%s:%w", p.Shader.Name, p.Entry.Name, err)
+		}
+		words = append(words, fmt.Sprintf("p%d_", i))
 	}
+	prefix := wgsl.FreshPrefix(append(words, "joined_"), modules...)
+	made, declared := &wgsl.Module{}, map[int]bool{}
+	var body []wgsl.Stmt
 	for i, p := range parts {
 		if !p.Shader.Joinable(p.Entry) || p.Entry.Workgroup[0] != block && p.Entry.Workgroup[0] != 1 {
 			return "", 0, 0, fmt.Errorf("shaders: Join: %s.%s cannot be a part", p.Shader.Name, p.Entry.Name)
 		}
-		names := p.Shader.names(fmt.Sprintf("p%d_", i))
-		for _, b := range p.Shader.Bindings[1:] {
-			names[b.Name] = fmt.Sprintf("p%d_%s", i, b.Name)
+		for _, d := range modules[i].Directives {
+			made = wgsl.Enable(made, d)
 		}
-		code, half := strings.CutPrefix(blankComments(p.Text), EnableF16)
-		if half {
-			enable = EnableF16
+		names := map[string]string{}
+		for _, d := range modules[i].Decls {
+			if name := wgsl.Name(d); name != "" {
+				names[name] = fmt.Sprintf("%sp%d_%s", prefix, i, name)
+			}
 		}
 		for k, b := range p.Entry.Bindings {
-			names[b.Name] = fmt.Sprintf("joined_%d", p.Bindings[k])
-			declaration := regexp.MustCompile(`@group\(0\)\s*@binding\(\d+\)\s*var<[^>]*>\s+` + b.Name + `\s*:\s*([^;]*);`)
+			names[b.Name] = fmt.Sprintf("%sjoined_%d", prefix, p.Bindings[k])
 			if !declared[p.Bindings[k]] { // the type is the text's, which StoreF16 may have changed
-				fmt.Fprintf(&out, "@group(0) @binding(%d) var<storage, %s> joined_%d: %s;\n", p.Bindings[k], b.Access, p.Bindings[k], declaration.FindStringSubmatch(code)[1])
+				v, err := wgsl.Binding(p.Bindings[k], b.Access, names[b.Name], wgsl.Text(modules[i].Var(b.Name).Type))
+				if err != nil {
+					return "", 0, 0, fmt.Errorf("shaders: Join: %w", err)
+				}
+				made.Decls = append(made.Decls, v)
 			}
-			code = declaration.ReplaceAllString(code, "")
 			declared[p.Bindings[k]] = true
 		}
-		var arguments []string
-		head := regexp.MustCompile(`fn\s+` + p.Entry.Name + `\s*\(([^{]*)\{`).FindString(code)
-		for _, m := range builtinPattern.FindAllStringSubmatch(head, -1) {
-			arguments = append(arguments, strings.ReplaceAll(builtins[m[1]], "%d", fmt.Sprint(p.Entry.Workgroup[0])))
+		entry := modules[i].Func(p.Entry.Name)
+		call := wgsl.NewCall(names[p.Entry.Name])
+		for _, param := range entry.Params {
+			call.Args = append(call.Args, builtin(param, p.Entry.Workgroup[0]))
 		}
-		code = computePattern.ReplaceAllString(code, "")
-		code = strings.Replace(code, head, builtinPattern.ReplaceAllString(head, ""), 1)
-		out.WriteString(rename(code, names))
+		for _, d := range wgsl.Rename(wgsl.Replace(modules[i], wgsl.Plain(entry)), names).Decls {
+			if v, ok := d.(*wgsl.Var); !ok || v.Space != "storage" {
+				made.Decls = append(made.Decls, d)
+			}
+		}
 		count := int(p.Groups[0]) * int(p.Groups[1]) * int(p.Groups[2])
-		condition := fmt.Sprintf("(all.x >= %du) & (all.x < %du)", workgroups, workgroups+count)
-		if p.Entry.Workgroup[0] < block {
-			condition += " & (lane == 0u)"
+		part, err := wgsl.ParseStatements(partText(p, block, workgroups, count))
+		if err != nil {
+			return "", 0, 0, fmt.Errorf("shaders: Join: %w", err)
 		}
-		fmt.Fprintf(&body, "    if %s {\n        let w = all.x - %du;\n        let groups = vec3<u32>(%du, %du, %du);\n        let wid = vec3<u32>(w %% groups.x, w / groups.x %% groups.y, w / (groups.x * groups.y));\n        %s(%s);\n    }\n",
-			condition, workgroups, p.Groups[0], p.Groups[1], p.Groups[2], names[p.Entry.Name], strings.Join(arguments, ", "))
+		inside := part[0].(*wgsl.If)
+		inside.Then.List = append(inside.Then.List, &wgsl.Do{Call: call})
+		body = append(body, inside)
 		workgroups += count
 	}
-	fmt.Fprintf(&out, "\n@compute @workgroup_size(%d)\nfn join(@builtin(workgroup_id) all: vec3<u32>, @builtin(local_invocation_index) lane: u32) {\n%s}\n", block, body.String())
-	return enable + out.String(), workgroups, block, nil
+	made.Decls = append(made.Decls, joinEntry(block, body))
+	return made.String(), workgroups, block, nil
 }
 
-// rename gives identifiers of a module other names, but not fields.
-func rename(code string, names map[string]string) string {
-	var out strings.Builder
-	from := 0
-	bodies := structsPattern.FindAllStringSubmatchIndex(code, -1)
-	for _, at := range identPattern.FindAllStringIndex(code, -1) {
-		name, ok := names[code[at[0]:at[1]]]
-		if !ok || at[0] > 0 && (code[at[0]-1] == '.' || '0' <= code[at[0]-1] && code[at[0]-1] <= '9') {
-			continue
-		}
-		for len(bodies) > 0 && at[0] >= bodies[0][1] {
-			bodies = bodies[1:]
-		}
-		if len(bodies) > 0 && at[0] > bodies[0][3] {
-			continue // a field's declaration
-		}
-		out.WriteString(code[from:at[0]])
-		out.WriteString(name)
-		from = at[1]
+// partText is the if statement that finds the workgroups of a part, from one on.
+func partText(p Part, block, from, count int) string {
+	condition := fmt.Sprintf("(all.x >= %du) & (all.x < %du)", from, from+count)
+	if p.Entry.Workgroup[0] < block {
+		condition += " & (lane == 0u)"
 	}
-	out.WriteString(code[from:])
-	return out.String()
+	return fmt.Sprintf("if %s { let w = all.x - %du; let groups = vec3<u32>(%du, %du, %du); let wid = vec3<u32>(w %% groups.x, w / groups.x %% groups.y, w / (groups.x * groups.y)); }",
+		condition, from, p.Groups[0], p.Groups[1], p.Groups[2])
+}
+
+// joinEntry is the entry point of a joined text.
+func joinEntry(block int, body []wgsl.Stmt) *wgsl.Func {
+	f := wgsl.NewFunc("join", "", []string{"all", "lane"}, []string{"vec3<u32>", "u32"}, body...)
+	f.Attributes = []wgsl.Attribute{{Name: "compute"}, {Name: "workgroup_size", Args: []wgsl.Expr{&wgsl.Literal{Text: fmt.Sprint(block)}}}}
+	for i, name := range []string{"workgroup_id", "local_invocation_index"} {
+		f.Params[i].Attributes = []wgsl.Attribute{{Name: "builtin", Args: []wgsl.Expr{&wgsl.Ident{Name: name}}}}
+	}
+	return f
 }

@@ -67,13 +67,3 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
-
-// TestRename gives identifiers new names behind one structure and behind several, but
-// not fields.
-func TestRename(t *testing.T) {
-	const code = "struct A { x: u32 }\nstruct B { x: u32, y: u32 }\nfn f(a: A) -> u32 { return a.x + x[1]; }\nstruct C { x: u32 }\nfn g() { x[0] = 1u; }\n"
-	const want = "struct A { x: u32 }\nstruct B { x: u32, y: u32 }\nfn f(a: A) -> u32 { return a.x + z[1]; }\nstruct C { x: u32 }\nfn g() { z[0] = 1u; }\n"
-	if got := rename(code, map[string]string{"x": "z"}); got != want {
-		t.Errorf("got\n%s", got)
-	}
-}

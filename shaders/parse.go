@@ -2,69 +2,140 @@ package shaders
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/pumice-ml/pumice/internal/wgsl"
 )
 
-type span struct{ from, to int }
-
-// function is a function of the module; its span runs from the first attribute
-// (or fn) to the closing brace.
-type function struct {
-	name  string
-	span  span
-	uses  map[string]bool // identifiers in signature and body
-	entry bool
+// Parse reads the text of a shader. It returns an error where the text is no WGSL, with
+// line and column, or breaks the rules of the package: params at binding 0, at most 8
+// storage buffers per entry point, an invocations or workgroups line for each entry point.
+func Parse(name, text string) (*Shader, error) {
+	m, err := wgsl.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("shaders: %s.wgsl:%w", name, err)
+	}
+	s := &Shader{Name: name, Text: text, module: m}
+	if err := s.read(); err != nil {
+		return nil, fmt.Errorf("shaders: %s.wgsl: %w", name, err)
+	}
+	return s, nil
 }
 
-var (
-	constPattern    = regexp.MustCompile(`(?m)^const\s+(\w+)\s*(?::\s*([^=]+?))?\s*=\s*([^;]+);`)
-	structPattern   = regexp.MustCompile(`struct\s+Params\s*\{([^}]*)\}`)
-	fieldPattern    = regexp.MustCompile(`(\w+)\s*:\s*(\w+)`)
-	bindingPattern  = regexp.MustCompile(`@group\(\s*0\s*\)\s*@binding\(\s*(\d+)\s*\)\s*var<([^>]*)>\s*(\w+)\s*:\s*([^;]+);`)
-	sharedPattern   = regexp.MustCompile(`(?m)^var<workgroup>\s*(\w+)\s*:\s*array<(vec[24]<)?[fui]32>?,\s*([^;]+)>;`)
-	functionPattern = regexp.MustCompile(`(?m)^((?:@\w+(?:\([^)]*\))?\s*)*)fn\s+(\w+)\s*\(`)
-	sizePattern     = regexp.MustCompile(`@workgroup_size\(([^)]*)\)`)
-	identPattern    = regexp.MustCompile(`[A-Za-z_]\w*`)
-	shapePattern    = regexp.MustCompile(`((?:\w+,\s*)*\w+)\s+(?:is|are)\s+\(([^()]*(?:\([^()]*\)[^()]*)*)\)`)
-	testPattern     = regexp.MustCompile(`(?m)^//\s*test:\s*(.+?)\s*$`)
-	notePattern     = regexp.MustCompile(`^//\s*(invocations|workgroups|trips|flops|each):\s*(.+?)\s*$`)
-)
+// fromModule is the shader of a tree.
+func fromModule(name string, m *wgsl.Module) (*Shader, error) {
+	s := &Shader{Name: name, Text: m.String(), module: m}
+	return s, s.read()
+}
 
-// Parse reads the text of a shader. Module constants and functions start at the
-// beginning of a line. It returns an error where the text breaks the rules of
-// the package: params at binding 0, at most 8 storage buffers per entry point,
-// an invocations or workgroups line for each entry point.
-func Parse(name, text string) (*Shader, error) {
-	s := &Shader{Name: name, Text: text, code: blankComments(text)}
-	fail := func(format string, args ...any) (*Shader, error) {
-		return nil, fmt.Errorf("shaders: %s.wgsl: %s", name, fmt.Sprintf(format, args...))
-	}
-	for _, m := range constPattern.FindAllStringSubmatchIndex(s.code, -1) {
-		c := Const{Name: s.code[m[2]:m[3]], Value: strings.TrimSpace(s.code[m[6]:m[7]]), value: span{m[6], m[7]}}
-		if m[4] >= 0 {
-			c.Type = strings.TrimSpace(s.code[m[4]:m[5]])
+// read finds in the tree what the fields of s say.
+func (s *Shader) read() error {
+	found := false
+	for _, d := range s.module.Decls {
+		switch d := d.(type) {
+		case *wgsl.Const:
+			c := Const{Name: d.Name, Value: wgsl.Text(d.Init), value: span{d.From, d.To}}
+			if d.Type != nil {
+				c.Type = wgsl.Text(d.Type)
+			}
+			s.Consts = append(s.Consts, c)
+		case *wgsl.Struct:
+			if d.Name != "Params" {
+				break
+			}
+			found = true
+			for _, f := range d.Fields {
+				kind := wgsl.Text(f.Type)
+				if !slices.Contains([]string{"u32", "i32", "f32"}, kind) {
+					return fmt.Errorf("Params.%s is %s, want u32, i32 or f32", f.Name, kind)
+				}
+				s.Params = append(s.Params, Field{f.Name, kind})
+			}
+		case *wgsl.Var:
+			if err := s.readBinding(d); err != nil {
+				return err
+			}
 		}
-		s.Consts = append(s.Consts, c)
 	}
-	m := structPattern.FindStringSubmatch(s.code)
-	if m == nil {
-		return fail("no struct Params")
+	if !found {
+		return fmt.Errorf("no struct Params")
 	}
-	for _, f := range fieldPattern.FindAllStringSubmatch(m[1], -1) {
-		if !slices.Contains([]string{"u32", "i32", "f32"}, f[2]) {
-			return fail("Params.%s is %s, want u32, i32 or f32", f[1], f[2])
+	if err := s.readTest(); err != nil {
+		return err
+	}
+	sort.Slice(s.Bindings, func(i, j int) bool { return s.Bindings[i].Number < s.Bindings[j].Number })
+	if len(s.Bindings) == 0 || s.Bindings[0].Number != 0 {
+		return fmt.Errorf("no params at binding 0")
+	}
+	for _, d := range s.module.Decls {
+		f, ok := d.(*wgsl.Func)
+		if !ok {
+			continue
 		}
-		s.Params = append(s.Params, Field{f[1], f[2]})
+		if _, compute := f.Attribute("compute"); !compute {
+			continue
+		}
+		e, err := s.readEntry(f)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		s.Entries = append(s.Entries, e)
 	}
-	if m := testPattern.FindStringSubmatch(text); m != nil {
+	if len(s.Entries) == 0 {
+		return fmt.Errorf("no @compute entry point")
+	}
+	return nil
+}
+
+// readBinding adds a variable, if it has a group and a binding.
+func (s *Shader) readBinding(v *wgsl.Var) error {
+	group, grouped := v.Attribute("group")
+	at, bound := v.Attribute("binding")
+	if !grouped && !bound {
+		return nil
+	}
+	if !grouped || !bound || len(group.Args) != 1 || len(at.Args) != 1 || wgsl.Text(group.Args[0]) != "0" {
+		return fmt.Errorf("variable %s, want @group(0) @binding(number)", v.Name)
+	}
+	number, err := Eval(wgsl.Text(at.Args[0]), s.lookup)
+	if err != nil {
+		return fmt.Errorf("binding of %s: %w", v.Name, err)
+	}
+	b := Binding{Number: number, Name: v.Name, Type: wgsl.Text(v.Type)}
+	switch {
+	case v.Space == "uniform":
+		b.Access = "uniform"
+	case v.Space == "storage" && (v.Access == "" || v.Access == "read"):
+		b.Access = "read"
+	case v.Space == "storage" && v.Access == "read_write":
+		b.Access = "read_write"
+	default:
+		return fmt.Errorf("binding %d (%s) has address space %q", number, b.Name, strings.Trim(v.Space+","+v.Access, ","))
+	}
+	if (number == 0) != (b.Access == "uniform") || (number == 0) != (b.Name == "params") {
+		return fmt.Errorf("binding %d is %s %s; binding 0, and no other, is the uniform params", number, b.Access, b.Name)
+	}
+	if number == 0 && b.Type != "Params" {
+		return fmt.Errorf("params is %s, want Params", b.Type)
+	}
+	s.Bindings = append(s.Bindings, b)
+	return nil
+}
+
+// readTest reads the line of the header that gives the sizes of a test.
+func (s *Shader) readTest() error {
+	for _, c := range s.module.Comments {
+		line, ok := strings.CutPrefix(c.Text, "test:")
+		if !ok || c.Column != 1 {
+			continue
+		}
 		s.Test = map[string]float64{}
-		for _, part := range splitTop(m[1]) {
+		for _, part := range splitTop(strings.TrimSpace(line)) {
 			name, value, _ := strings.Cut(part, "=")
-			if identPattern.FindString(value) == value && value != "" {
+			if isName(value) {
 				if s.Same == nil {
 					s.Same = map[string]string{}
 				}
@@ -73,102 +144,52 @@ func Parse(name, text string) (*Shader, error) {
 			}
 			v, err := strconv.ParseFloat(value, 64)
 			if err != nil || !slices.ContainsFunc(s.Params, func(f Field) bool { return f.Name == name }) {
-				return fail("test: %q, want a field of Params = a number", part)
+				return fmt.Errorf("test: %q, want a field of Params = a number", part)
 			}
 			s.Test[name] = v
 		}
+		return nil
 	}
-	for _, m := range bindingPattern.FindAllStringSubmatchIndex(s.code, -1) {
-		number, _ := strconv.Atoi(s.code[m[2]:m[3]])
-		space := strings.ReplaceAll(s.code[m[4]:m[5]], " ", "")
-		b := Binding{Number: number, Name: s.code[m[6]:m[7]], Type: strings.TrimSpace(s.code[m[8]:m[9]])}
-		switch space {
-		case "uniform":
-			b.Access = "uniform"
-		case "storage", "storage,read":
-			b.Access = "read"
-		case "storage,read_write":
-			b.Access = "read_write"
-		default:
-			return fail("binding %d (%s) has address space %q", number, b.Name, space)
-		}
-		if (number == 0) != (b.Access == "uniform") || (number == 0) != (b.Name == "params") {
-			return fail("binding %d is %s %s; binding 0, and no other, is the uniform params", number, b.Access, b.Name)
-		}
-		if number == 0 {
-			s.params = span{m[0], m[1]}
-		}
-		s.Bindings = append(s.Bindings, b)
-	}
-	sort.Slice(s.Bindings, func(i, j int) bool { return s.Bindings[i].Number < s.Bindings[j].Number })
-	if len(s.Bindings) == 0 || s.Bindings[0].Number != 0 {
-		return fail("no params at binding 0")
-	}
-	for _, m := range functionPattern.FindAllStringSubmatchIndex(s.code, -1) {
-		end := closing(s.code, m[1])
-		if end < 0 {
-			return fail("function %s has no closing brace", s.code[m[4]:m[5]])
-		}
-		attributes := ""
-		if m[2] >= 0 {
-			attributes = s.code[m[2]:m[3]]
-		}
-		f := function{name: s.code[m[4]:m[5]], span: span{m[0], end}, uses: map[string]bool{}}
-		for _, at := range identPattern.FindAllStringIndex(s.code[m[0]:end], -1) {
-			if from := m[0] + at[0]; from == 0 || s.code[from-1] != '.' { // not a field
-				f.uses[s.code[from:m[0]+at[1]]] = true
-			}
-		}
-		f.entry = strings.Contains(attributes, "@compute")
-		s.functions = append(s.functions, f)
-	}
-	for _, f := range s.functions {
-		if !f.entry {
-			continue
-		}
-		e, err := s.readEntry(f)
-		if err != nil {
-			return fail("%s: %v", f.name, err)
-		}
-		s.Entries = append(s.Entries, e)
-	}
-	if len(s.Entries) == 0 {
-		return fail("no @compute entry point")
-	}
-	return s, nil
+	return nil
 }
 
-func (s *Shader) readEntry(f function) (Entry, error) {
-	e := Entry{Name: f.name, Workgroup: [3]int{1, 1, 1}}
-	size := sizePattern.FindStringSubmatch(s.code[f.span.from:f.span.to])
-	if size == nil {
+func isName(text string) bool {
+	x, err := wgsl.ParseExpr(text)
+	if err != nil {
+		return false
+	}
+	_, ok := x.(*wgsl.Ident)
+	return ok
+}
+
+func (s *Shader) readEntry(f *wgsl.Func) (Entry, error) {
+	e := Entry{Name: f.Name, Workgroup: [3]int{1, 1, 1}}
+	size, ok := f.Attribute("workgroup_size")
+	if !ok {
 		return e, fmt.Errorf("no @workgroup_size")
 	}
-	for i, x := range strings.Split(size[1], ",") {
-		v, err := Eval(x, s.lookup)
+	for i, x := range size.Args {
+		v, err := Eval(wgsl.Text(x), s.lookup)
 		if err != nil || i > 2 || v < 1 {
-			return e, fmt.Errorf("workgroup size %q: %v", x, err)
+			return e, fmt.Errorf("workgroup size %q: %v", wgsl.Text(x), err)
 		}
 		e.Workgroup[i] = v
 	}
-	uses := s.reach(f.name)
+	uses := s.module.Reach(f.Name)
 	for _, b := range s.Bindings[1:] {
 		if uses[b.Name] {
 			e.Bindings = append(e.Bindings, b)
 		}
 	}
 	for name := range uses {
-		e.Subgroup = e.Subgroup || strings.HasPrefix(name, "subgroup")
+		e.Subgroup = e.Subgroup || wgsl.Subgroup(s.module, name)
 	}
-	for _, m := range sharedPattern.FindAllStringSubmatch(s.code, -1) {
-		n, err := Eval(m[3], s.lookup)
-		if err != nil {
-			return e, fmt.Errorf("workgroup memory %s: %v", m[1], err)
-		}
-		if m[2] != "" {
-			n *= int(m[2][3] - '0')
-		}
-		if uses[m[1]] {
+	for _, d := range s.module.Decls {
+		if v, ok := d.(*wgsl.Var); ok && v.Space == "workgroup" && uses[v.Name] {
+			n, err := s.words(v.Type)
+			if err != nil {
+				return e, fmt.Errorf("workgroup memory %s: %w", v.Name, err)
+			}
 			e.Shared += 4 * n
 		}
 	}
@@ -181,21 +202,18 @@ func (s *Shader) readEntry(f function) (Entry, error) {
 		}
 	}
 	e.Adds = s.adds(e, uses)
-	lines := strings.Split(strings.TrimRight(s.Text[:f.span.from], "\n"), "\n")
-	for i := len(lines) - 1; i >= 0 && strings.HasPrefix(lines[i], "//"); i-- {
-		m := notePattern.FindStringSubmatch(lines[i])
-		if m == nil {
-			continue
-		}
-		switch m[1] {
+	for _, line := range f.Notes {
+		word, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch word {
 		case "trips":
-			e.Trips = m[2]
+			e.Trips = value
 		case "flops":
-			e.Flops = m[2]
+			e.Flops = value
 		case "each":
-			e.Each = m[2]
-		default:
-			e.Size, e.Groups = splitTop(m[2]), m[1] == "workgroups"
+			e.Each = value
+		case "invocations", "workgroups":
+			e.Size, e.Groups = splitTop(value), word == "workgroups"
 		}
 	}
 	if len(e.Size) < 1 || len(e.Size) > 3 {
@@ -204,13 +222,40 @@ func (s *Shader) readEntry(f function) (Entry, error) {
 	return e, nil
 }
 
+// words is how many 32-bit numbers a type of workgroup memory has: numbers, vectors of
+// them, and arrays of either.
+func (s *Shader) words(kind wgsl.Expr) (int, error) {
+	id, ok := kind.(*wgsl.Ident)
+	if !ok {
+		return 0, fmt.Errorf("its type is %s", wgsl.Text(kind))
+	}
+	switch id.Name {
+	case "f32", "u32", "i32", "bool", "atomic":
+		return 1, nil
+	case "vec2", "vec2f", "vec2u", "vec2i":
+		return 2, nil
+	case "vec3", "vec3f", "vec3u", "vec3i", "vec4", "vec4f", "vec4u", "vec4i": // a vec3 takes the place of a vec4
+		return 4, nil
+	case "array":
+		if len(id.Template) == 2 {
+			n, err := Eval(wgsl.Text(id.Template[1]), s.lookup)
+			if err != nil {
+				return 0, err
+			}
+			each, err := s.words(id.Template[0])
+			return n * each, err
+		}
+	}
+	return 0, fmt.Errorf("its type is %s, want numbers, vectors, or arrays of them", wgsl.Text(kind))
+}
+
 // lookup gives the module's integer constants to Eval.
 func (s *Shader) lookup(name string) (int, bool) {
-	text, ok := s.Const(name)
-	if !ok {
+	c := s.module.Const(name)
+	if c == nil {
 		return 0, false
 	}
-	v, err := Eval(text, s.lookup)
+	v, err := Eval(wgsl.Text(c.Init), s.lookup)
 	return v, err == nil
 }
 
@@ -220,103 +265,20 @@ func (s *Shader) adds(e Entry, uses map[string]bool) (arrays []string) {
 	if !slices.Contains(e.Consts, "accumulate") {
 		return nil
 	}
-	var blocks strings.Builder
-	for _, f := range s.functions {
-		if f.name != e.Name && !uses[f.name] {
-			continue
-		}
-		text := s.code[f.span.from:f.span.to]
-		for _, m := range addsPattern.FindAllStringIndex(text, -1) {
-			if end := closing(text, m[0]); end > 0 {
-				blocks.WriteString(text[m[1]:end])
+	blocks, found := map[string]bool{}, false
+	for _, d := range s.module.Decls {
+		if f, ok := d.(*wgsl.Func); ok && (f.Name == e.Name || uses[f.Name]) {
+			for _, name := range wgsl.Under(f, "accumulate") {
+				blocks[name], found = true, true
 			}
 		}
 	}
 	for _, b := range e.Bindings {
-		if b.Access == "read_write" && (blocks.Len() == 0 || len(splitAt(blocks.String(), b.Name)) > 1) {
+		if b.Access == "read_write" && (!found || blocks[b.Name]) {
 			arrays = append(arrays, b.Name)
 		}
 	}
 	return arrays
-}
-
-var addsPattern = regexp.MustCompile(`\bif \(?accumulate\)? \{`)
-
-// reach collects the identifiers that a function uses, itself, through the
-// functions it calls, and through the constants' values.
-func (s *Shader) reach(name string) map[string]bool {
-	all, done := map[string]bool{}, map[string]bool{}
-	var visit func(string)
-	visit = func(name string) {
-		if done[name] {
-			return
-		}
-		done[name] = true
-		for _, f := range s.functions {
-			if f.name == name {
-				for id := range f.uses {
-					all[id] = true
-					visit(id)
-				}
-			}
-		}
-		if value, ok := s.Const(name); ok {
-			for _, id := range identPattern.FindAllString(value, -1) {
-				all[id] = true
-				visit(id)
-			}
-		}
-	}
-	visit(name)
-	return all
-}
-
-// blankComments replaces line and block comments by spaces.
-func blankComments(text string) string {
-	b := []byte(text)
-	for i := 0; i+1 < len(b); i++ {
-		if b[i] == '/' && b[i+1] == '/' {
-			for i < len(b) && b[i] != '\n' {
-				b[i] = ' '
-				i++
-			}
-		} else if b[i] == '/' && b[i+1] == '*' {
-			for ; i < len(b); i++ {
-				if b[i] == '*' && i+1 < len(b) && b[i+1] == '/' {
-					b[i], b[i+1] = ' ', ' '
-					break
-				}
-				if b[i] != '\n' {
-					b[i] = ' '
-				}
-			}
-		}
-	}
-	return string(b)
-}
-
-// closing returns the offset after the brace that closes the first one at or
-// after from, or -1. Line comments do not count.
-func closing(code string, from int) int {
-	depth := 0
-	for i := from; i < len(code); i++ {
-		switch code[i] {
-		case '/':
-			if i+1 < len(code) && code[i+1] == '/' {
-				for i < len(code) && code[i] != '\n' {
-					i++
-				}
-			}
-		case '{':
-			depth++
-		case '}':
-			depth--
-			if depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return -1
 }
 
 // Shapes are the dimensions of the arrays, by name, as the comment that the file
@@ -324,20 +286,55 @@ func closing(code string, from int) int {
 // of x and of y (see Eval). An array that it says nothing of is not there.
 func (s *Shader) Shapes() map[string][]string {
 	var header strings.Builder
-	for line := range strings.Lines(s.Text) {
-		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "//")
-		if !ok {
+	for i, c := range s.module.Comments {
+		if c.Line != i+1 {
 			break
 		}
-		header.WriteString(strings.TrimSpace(comment) + " ")
+		header.WriteString(c.Text + " ")
 	}
-	shapes := map[string][]string{}
-	for _, m := range shapePattern.FindAllStringSubmatch(header.String(), -1) {
-		for name := range strings.SplitSeq(m[1], ",") {
-			shapes[strings.TrimSpace(name)] = splitTop(m[2])
+	return shapes(header.String())
+}
+
+// shapes finds "names is (dimensions)" and "names are (dimensions)" in prose.
+func shapes(text string) map[string][]string {
+	all := map[string][]string{}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '(' {
+			continue
+		}
+		end := closing(text, i)
+		before := strings.Fields(text[:i])
+		n := len(before)
+		if end < 0 || n < 2 || before[n-1] != "is" && before[n-1] != "are" {
+			continue
+		}
+		dims := splitTop(text[i+1 : end])
+		for k := n - 2; k >= 0; k-- {
+			name, more := strings.CutSuffix(before[k], ",")
+			if k < n-2 && !more || !isName(name) {
+				break
+			}
+			all[name] = dims
+		}
+		i = end
+	}
+	return all
+}
+
+// closing is where the parenthesis stands that closes the one at from, or -1.
+func closing(text string, from int) int {
+	depth := 0
+	for i := from; i < len(text); i++ {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
 		}
 	}
-	return shapes
+	return -1
 }
 
 // splitTop splits at the commas outside parentheses.

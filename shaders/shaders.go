@@ -24,11 +24,11 @@
 // many invocations as its workgroup, and is valid once Params is baked in: arguments of
 // subgroup functions are constants.
 //
-// An entry point whose invocation i works on element i, with the index and the bound
-// written as in relu.wgsl, can be a link of a Chain. One that stores more elements
-// stores them through functions that the file defines to return v, so that Chain can put
-// others in their place: finish(i: u32, v: f32), or finish4(i: u32, v: vec4<f32>) for
-// the four elements from 4 i on.
+// An entry point whose invocation i works on element i of the arrays can be a link of a
+// Chain (see wgsl.Each): what it does decides, not how it is spelled. One that stores more
+// elements stores them through functions that the file defines to return v, so that Chain
+// can put others in their place: finish(i: u32, v: f32), or finish4(i: u32, v: vec4<f32>)
+// for the four elements from 4 i on.
 //
 // A single invocations or workgroups expression is a one-dimensional grid: where
 // it exceeds the workgroups that one dimension allows it is folded into y, and
@@ -44,6 +44,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+
+	"github.com/pumice-ml/pumice/internal/wgsl"
 )
 
 //go:embed *.wgsl
@@ -63,9 +65,7 @@ type Shader struct {
 	// Same names, for some arrays, the one whose elements they are too.
 	Same map[string]string
 
-	code      string // Text with comments blanked, same offsets
-	functions []function
-	params    span // the params variable's declaration
+	module *wgsl.Module
 }
 
 // Const is a module constant: "const Name: Type = Value;".
@@ -74,6 +74,9 @@ type Const struct {
 
 	value span
 }
+
+// span is a part of a text, in bytes.
+type span struct{ from, to int }
 
 // Field is a field of struct Params.
 type Field struct{ Name, Type string }

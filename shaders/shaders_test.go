@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pumice-ml/pumice/internal/wgsl"
 )
 
 // TestFiles checks the rules that every shader file keeps.
@@ -20,9 +22,9 @@ func TestFiles(t *testing.T) {
 		}
 		// Of whole numbers any order has one sum and one minimum, as long as nobody looks
 		// at them on the way.
-		for line := range strings.Lines(s.code) {
-			line = strings.NewReplacer("{ atomicAdd(", "", "{ atomicMin(", "", "atomicOr(", "", "atomic<u32>", "").Replace(strings.TrimSpace(line))
-			if strings.Contains(strings.TrimPrefix(line, "atomicAdd("), "atomic") {
+		for line := range strings.Lines(s.module.String()) {
+			line = strings.NewReplacer("atomicOr(", "", "atomic<u32>", "").Replace(strings.TrimSpace(line))
+			if strings.Contains(strings.TrimPrefix(strings.TrimPrefix(line, "atomicAdd("), "atomicMin("), "atomic") {
 				t.Errorf("%s.wgsl: %s: atomics make what they give depend on the run; only atomicOr, and atomicAdd and atomicMin as statements, do not", name, line)
 			}
 		}
@@ -36,20 +38,16 @@ func TestFiles(t *testing.T) {
 			if e.Trips == "" && loops(s, e.Name) {
 				t.Errorf("%s.%s loops and has no // trips: line", name, e.Name)
 			}
-			if at := s.span(e.Name); len(e.Size) == 1 && e.Size[0] != "1" && !strings.Contains(s.code[at.from:at.to], ".y * ") {
+			if len(e.Size) == 1 && e.Size[0] != "1" && !strings.Contains(only(s, e.Name), ".y * ") {
 				t.Errorf("%s.%s: its index leaves out y, into which a grid of one dimension is folded", name, e.Name)
 			}
 		}
 	}
 }
 
-func (s *Shader) span(name string) span {
-	for _, f := range s.functions {
-		if f.name == name {
-			return f.span
-		}
-	}
-	return span{}
+// only is the text of an entry point alone.
+func only(s *Shader, entry string) string {
+	return (&wgsl.Module{Decls: []wgsl.Decl{s.module.Func(entry)}}).String()
 }
 
 // loops reports whether an entry point keeps a loop once unrolled.
@@ -62,9 +60,8 @@ func loops(s *Shader, entry string) bool {
 	if err != nil {
 		return false
 	}
-	at := p.span(entry)
 	for _, word := range []string{"for (", "loop {", "while "} {
-		if strings.Contains(p.code[at.from:at.to], word) {
+		if strings.Contains(only(p, entry), word) {
 			return true
 		}
 	}
@@ -283,14 +280,15 @@ func TestUnrollParams(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for want, edit := range map[string][2]string{
-		"no struct Params":                    {"struct Params", "struct Other"},
-		"Params.scale is f16":                 {"scale: f32", "scale: f16"},
-		"binding 0, and no other":             {"@binding(3) var<storage, read>", "@binding(3) var<uniform>"},
-		"no params at binding 0":              {"@group(0) @binding(0) var<uniform> params: Params;", ""},
-		"no @workgroup_size":                  {"@workgroup_size(1)", ""},
-		"want a line \"// invocations":        {"// workgroups: n\n", "\n"},
-		"has address space \"private\"":       {"var<storage, read> unused", "var<private> unused"},
-		"function other has no closing brace": {"y[0] = 1.0; }", "y[0] = 1.0;"},
+		"no struct Params":              {"struct Params", "struct Other"},
+		"Params.scale is f16":           {"scale: f32", "scale: f16"},
+		"binding 0, and no other":       {"@binding(3) var<storage, read>", "@binding(3) var<uniform>"},
+		"no params at binding 0":        {"@group(0) @binding(0) var<uniform> params: Params;", ""},
+		"no @workgroup_size":            {"@workgroup_size(1)", ""},
+		"want a line \"// invocations":  {"// workgroups: n\n", "\n"},
+		"has address space \"private\"": {"var<storage, read> unused", "var<private> unused"},
+		"26:1: got the end of the text, want the brace that closes the one at 25:12": {"y[0] = 1.0; }", "y[0] = 1.0;"},
+		"8:23: got \"4\", want \";\"": {"4u * 2u", "4u 4"},
 	} {
 		_, err := Parse("twice", strings.Replace(good, edit[0], edit[1], 1))
 		if err == nil || !strings.Contains(err.Error(), want) {

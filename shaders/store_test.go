@@ -19,20 +19,28 @@ func TestStoreF16(t *testing.T) {
 		{"let a = y[i].xz * y[i][j];", "let a = vec4<f32>(y[i]).xz * vec4<f32>(y[i])[j];"},
 		{"if c { y[i] = v; }", "if c { y[i] = vec4<f16>(v); }"},
 		{"y[i]=v;", "y[i] = vec4<f16>(v);"},
-		{"y[i].x = x[i]; // x[i]", "y[i].x = f16(f32(x[i])); // x[i]"},
-		{"// y[i]\n    y[i][at[k]] = 1.0;", "// y[i]\n    y[i][at[k]] = f16(1.0);"},
-		{"x[u32(x[i])] += v * 2.0;", "x[u32(f32(x[i]))] = f16(f32(x[u32(f32(x[i]))]) + (v * 2.0));"},
-		{"y[i].y -= v;", "y[i].y = f16(vec4<f32>(y[i]).y - (v));"},
+		{"y[i].x = x[i]; // x[i]", "y[i].x = f16(f32(x[i]));"},
+		{"// y[i]\n    y[i][at[k]] = 1.0;", "y[i][at[k]] = f16(1.0);"},
+		{"x[u32(x[i])] += v * 2.0;", "x[u32(f32(x[i]))] = f16(f32(x[u32(f32(x[i]))]) + v * 2.0);"},
+		{"y[i].y -= v;", "y[i].y = f16(vec4<f32>(y[i]).y - v);"},
 		{"let same = x[i] == x[j] && x[k] > 0.0;", "let same = f32(x[i]) == f32(x[j]) && f32(x[k]) > 0.0;"},
 		{"struct P { x: f32 }\nfn f(x: f32, z: f32) -> f32 { return x + y[0].x; }\nfn g() -> f32 { return x[0]; }", "struct P { x: f32 }\nfn f(x: f32, z: f32) -> f32 { return x + vec4<f32>(y[0]).x; }\nfn g() -> f32 { return f32(x[0]); }"},
 		{"let xy = yx + y0;", "let xy = yx + y0;"},
+		{"x[i] -= v + w;", "x[i] = f16(f32(x[i]) - (v + w));"},
+		{"{ let x = z[i]; v = x; } v += x[i];", "{ let x = z[i]; v = x; } v += f32(x[i]);"},
 	} {
-		got, err := StoreF16(head+c.code, "x", "y")
-		_, code, _ := strings.Cut(got, "z: array<f32>;\n")
-		if err != nil || code != c.want {
-			t.Errorf("%q: got %q, %v, want %q", c.code, code, err, c.want)
+		inside := func(code string) string {
+			if strings.Contains(code, "fn ") {
+				return code
+			}
+			return "fn main() { " + code + "\n}"
 		}
-		for _, line := range []string{"enable f16;\n// twice", "x: array<f16>;", "y: array<vec4<f16>>;"} {
+		got, err := StoreF16(head+inside(c.code), "x", "y")
+		_, code, _ := strings.Cut(got, "z: array<f32>;\n")
+		if want := inside(c.want); err != nil || strings.Join(strings.Fields(code), " ") != strings.Join(strings.Fields(want), " ") {
+			t.Errorf("%q: got %q, %v, want %q", c.code, code, err, want)
+		}
+		for _, line := range []string{"enable f16;\n@group", "x: array<f16>;", "y: array<vec4<f16>>;"} {
 			if !strings.Contains(got, line) {
 				t.Errorf("%q: no %q in %q", c.code, line, got)
 			}
@@ -41,16 +49,17 @@ func TestStoreF16(t *testing.T) {
 	for _, c := range []struct{ code, name, want string }{
 		{"", "w", "no binding w"},
 		{"", "at", "binding at is array<u32>"},
-		{"let p = &x[i];", "x", "pointer to x"},
-		{"let n = arrayLength(&x);", "x", "other than by element"},
-		{"let a = x[i;", "x", "no bracket"},
-		{"x[i] = 1.0 }", "x", "no semicolon"},
+		{"fn f() { let p = &x[i]; }", "x", "6:18: a pointer to x"},
+		{"fn f() { let n = arrayLength(&x); }", "x", "6:30: x is used other than by element"},
+		{"fn g() -> u32 { return 0u; }\nfn f() { x[g()] += 1.0; }", "x", "calls a function"},
+		{"fn f() { let a = x[i; }", "x", "6:21: got \";\", want \"]\""},
+		{"fn f() { x[i] = 1.0 }", "x", "6:21: got \"}\", want \";\""},
 	} {
 		if _, err := StoreF16(head+c.code, c.name); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q, %s: got %v, want an error with %q", c.code, c.name, err, c.want)
 		}
 	}
-	if got, err := StoreF16(head); got != head || err != nil {
+	if got, err := StoreF16(head); got != strings.TrimPrefix(head, "// twice: y = x.\n") || err != nil {
 		t.Errorf("of no names: %q, %v", got, err)
 	}
 }
