@@ -297,8 +297,8 @@ func TestPanics(t *testing.T) {
 		"the tape has no Clock":            func() { tape.Random() },
 		"2 values, want 6 for":             func() { tape.Constant("c", []float32{1, 2}, 2, 3) },
 		"shape [2 -1] has a negative":      func() { tape.New(2, -1) },
-		"shader add has no entry point":    func() { compute.NewKernelFS(files, "add.none", addDefine, compute.Exact) },
-		"want a struct of the fields":      func() { compute.NewKernelFS(files, "add.forward", func(int, [][]float64) {}, compute.Exact) },
+		"shader add has no entry point":    func() { compute.NewKernelFS(files, "add.none", addDefine, compute.Exact).Read() },
+		"want a struct of the fields":      func() { compute.NewKernelFS(files, "add.forward", func(int, [][]float64) {}, compute.Exact).Read() },
 		"definition and error model":       func() { compute.NewKernelFS(files, "add.forward", addDefine, nil) },
 	} {
 		func() {

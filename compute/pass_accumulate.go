@@ -5,6 +5,26 @@ import (
 	"slices"
 )
 
+func (l *lowering) accumulate() error {
+	l.list = accumulate(l.list, l.tape.kept(), true)
+	return nil
+}
+
+// zero writes zeros before all that adds.
+func (l *lowering) zero() error {
+	l.list = accumulate(l.list, l.tape.kept(), false)
+	return nil
+}
+
+func (t *Tape) kept() (kept []*Tensor) {
+	for _, s := range t.slots {
+		if s.keep {
+			kept = append(kept, s.first)
+		}
+	}
+	return kept
+}
+
 // accumulate gives every tensor that starts at zero its first value: where its
 // first dispatch adds to it, and to no other that has a value, the dispatch
 // assigns instead; otherwise zeros are written before it. With assign false

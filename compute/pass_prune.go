@@ -2,7 +2,8 @@ package compute
 
 // prune drops the dispatches that write nothing anybody reads: not a parameter,
 // not a kept tensor, and nothing that a later remaining dispatch uses.
-func prune(list []Dispatch) []Dispatch {
+func (l *lowering) prune() error {
+	list := l.list
 	live := map[*slot]bool{}
 	keep := make([]bool, len(list))
 	kept := 0
@@ -26,5 +27,6 @@ func prune(list []Dispatch) []Dispatch {
 			out = append(out, d)
 		}
 	}
-	return out
+	l.list = out
+	return nil
 }

@@ -15,9 +15,8 @@ var matvecForward = compute.NewKernel("matvec.forward", func(p matvecParams, b [
 	matmulDefine(matmulParams{p.Batch, p.M, p.N, p.K, p.K0, p.K1, p.TransposeA, p.TransposeB, p.StrideA, p.StrideB}, b)
 }, compute.DotOf(func(p matvecParams) int { return int(p.K1 - p.K0) }))
 
-// matvecRecord is Record of the variant matvec.
-func matvecRecord(_ *compute.Tape, params any, x []*compute.Tensor) bool {
-	p := params.(matmulParams)
+// matvecRecord records the variant matvec.
+func matvecRecord(_ *compute.Tape, p matmulParams, x []*compute.Tensor, _ bool) bool {
 	if p.M > matvecRows {
 		return false
 	}
