@@ -163,28 +163,33 @@ func deviceFault(err error) bool {
 	return slices.ContainsFunc([]error{ErrClosed, ErrDeviceLost, ErrOutOfMemory}, func(fault error) bool { return errors.Is(err, fault) })
 }
 
-// prove runs the test of a rule, unless the device has run it before, and returns why
-// the rule must not be taken, or "". The error is that of a device that cannot test.
-func (d *Device) prove(r *Rule) (reason string, err error) {
+// proved reports whether a rule passes its own test, where it has one, which is run once
+// on a device. The error is that of a device that cannot test.
+func (d *Device) proved(r *Rule) (bool, error) {
+	if r.Prove == nil {
+		return true, nil
+	}
 	name := r.Of[0].hash(F32) + " " + r.Name
 	d.checks.Lock()
 	reason, known := d.checks.proved[name]
 	d.checks.Unlock()
-	if known {
-		return reason, nil
+	if !known {
+		if err := r.Prove(d); deviceFault(err) {
+			return false, fmt.Errorf("compute: test of rule %s of %s: %w", r.Name, r.Of[0].name, err)
+		} else if err != nil {
+			reason = err.Error()
+		}
+		d.checks.Lock()
+		if d.checks.proved == nil {
+			d.checks.proved = map[string]string{}
+		}
+		d.checks.proved[name] = reason
+		d.checks.Unlock()
 	}
-	if err := r.Prove(d); deviceFault(err) {
-		return "", fmt.Errorf("compute: test of rule %s of %s: %w", r.Name, r.Of[0].name, err)
-	} else if err != nil {
-		reason = err.Error()
+	if reason != "" {
+		d.warn(r.Of[0].name, r.Name, reason)
 	}
-	d.checks.Lock()
-	defer d.checks.Unlock()
-	if d.checks.proved == nil {
-		d.checks.proved = map[string]string{}
-	}
-	d.checks.proved[name] = reason
-	return reason, nil
+	return reason == "", nil
 }
 
 // Testable is nil where the kernel's shader says what its test needs: the shapes of

@@ -47,13 +47,18 @@ type lowering struct {
 // first alone.
 func lowerings() []lowered {
 	return []lowered{
-		{Prune, (*lowering).prune, nil},
-		{Hoist, (*lowering).hoist, nil},
+		{Prune, func(l *lowering) error { l.list = prune(l.list); return nil }, nil},
+		{Hoist, func(l *lowering) error { l.list, l.values = hoist(l.list); return nil }, nil},
 		{Fuse, (*lowering).fuse, nil},
-		{Choose, (*lowering).choose, (*lowering).take},
-		{Accumulate, (*lowering).accumulate, (*lowering).zero},
+		{Choose, func(l *lowering) error { return l.choose(l.tape.switches.Variant) }, func(l *lowering) error { return l.choose(plain) }},
+		{Accumulate, func(l *lowering) error { return l.accumulate(true) }, func(l *lowering) error { return l.accumulate(false) }},
 		{Overwrite, (*lowering).overwrite, nil},
 	}
+}
+
+func (l *lowering) accumulate(assign bool) error {
+	l.list = accumulate(l.list, l.tape.kept(), assign)
+	return nil
 }
 
 type lowered struct {

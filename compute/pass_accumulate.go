@@ -5,17 +5,6 @@ import (
 	"slices"
 )
 
-func (l *lowering) accumulate() error {
-	l.list = accumulate(l.list, l.tape.kept(), true)
-	return nil
-}
-
-// zero writes zeros before all that adds.
-func (l *lowering) zero() error {
-	l.list = accumulate(l.list, l.tape.kept(), false)
-	return nil
-}
-
 func (t *Tape) kept() (kept []*Tensor) {
 	for _, s := range t.slots {
 		if s.keep {

@@ -15,10 +15,9 @@ type choices struct {
 	variants []recorded
 }
 
-// recorded is a rule with the choices for each dispatch that it records; nil is none.
+// recorded is a rule with the choices for each dispatch that it records.
 type recorded struct {
-	rule  *Rule
-	name  string
+	*Rule
 	parts []choices
 }
 
@@ -49,7 +48,7 @@ func (t *Tape) variant(r *Rule, d Dispatch, asked, measure bool) (recorded, bool
 		return recorded{}, false, nil
 	}
 	parts, err := t.choices(list, "", measure)
-	return recorded{r, r.Name, parts}, err == nil, err
+	return recorded{r, parts}, err == nil, err
 }
 
 // choices are those for each dispatch of a list.
@@ -68,16 +67,11 @@ func (t *Tape) choices(list []Dispatch, name string, measure bool) ([]choices, e
 	return all, nil
 }
 
-// choose takes rules of one kernel. With Check it tests the kernels that it takes, falls
-// back where one fails, and returns an error that wraps ErrWrongNumbers where none is
-// left. With Check and Measure a device that tunes measures variants; else it goes by what
-// it knows.
-func (l *lowering) choose() error { return l.settle(l.tape.switches.Variant) }
-
-// take takes each kernel itself.
-func (l *lowering) take() error { return l.settle(plain) }
-
-func (l *lowering) settle(name string) error {
+// choose takes rules of one kernel, only those of a name where that is not empty. With
+// Check it tests the kernels that it takes, falls back where one fails, and returns an
+// error that wraps ErrWrongNumbers where none is left. With Check and Measure a device that
+// tunes measures variants; else it goes by what it knows.
+func (l *lowering) choose(name string) error {
 	check := l.runs(Check)
 	all, err := l.tape.choices(l.list, name, check && l.runs(Measure))
 	if err != nil {
@@ -152,15 +146,15 @@ func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell
 			return nil, false, err
 		}
 		if fell = fell || below; k != nil {
-			dev.warn(k.name, first.name, wrong[k])
+			dev.warn(k.name, first.Name, wrong[k])
 			c.variants = c.variants[1:]
 			return nil, true, nil
 		}
 	}
-	if fell || first.rule == nil {
-		return nil, fell, nil
+	if fell {
+		return nil, true, nil
 	}
-	ok, err := dev.proved(first.rule)
+	ok, err := dev.proved(first.Rule)
 	if err == nil && !ok {
 		c.variants = c.variants[1:]
 	}

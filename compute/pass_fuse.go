@@ -117,7 +117,7 @@ func does(list, runs, rest []Dispatch) bool {
 			return false
 		}
 		for i, d := range list {
-			if d.uses(s) && !d.put(s) && !slices.Contains(results(list[:i]), s) {
+			if d.uses(s) && !slices.Contains(results(list[:i+1]), s) {
 				return false
 			}
 		}
@@ -168,30 +168,18 @@ func results(list []Dispatch) (all []*slot) {
 	return all
 }
 
-// put reports whether d writes s.
-func (d *Dispatch) put(s *slot) bool {
-	for i, x := range d.Tensors {
-		if d.writes(i) && x.base == s {
-			return true
-		}
-	}
-	return false
-}
-
 // feeds reports whether d writes what another dispatch uses.
 func (d *Dispatch) feeds(other *Dispatch) bool {
-	for i, x := range d.Tensors {
-		if d.writes(i) && other.uses(x.base) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(results([]Dispatch{*d}), other.uses)
 }
 
 // uses reports whether d reads or writes s.
 func (d *Dispatch) uses(s *slot) bool {
 	return slices.ContainsFunc(d.Tensors, func(x *Tensor) bool { return x.base == s })
 }
+
+// adds reports whether d's kernel adds to what it writes.
+func (d *Dispatch) adds() bool { return slices.Contains(d.Kernel.read().entry.Consts, "accumulate") }
 
 // written is the one tensor that d writes, or nil where there are more.
 func (d *Dispatch) written() (x *Tensor) {
@@ -205,6 +193,3 @@ func (d *Dispatch) written() (x *Tensor) {
 	}
 	return x
 }
-
-// adds reports whether d's kernel adds to what it writes.
-func (d *Dispatch) adds() bool { return slices.Contains(d.Kernel.read().entry.Consts, "accumulate") }

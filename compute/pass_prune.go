@@ -2,8 +2,7 @@ package compute
 
 // prune drops the dispatches that write nothing anybody reads: not a parameter,
 // not a kept tensor, and nothing that a later remaining dispatch uses.
-func (l *lowering) prune() error {
-	list := l.list
+func prune(list []Dispatch) []Dispatch {
 	live := map[*slot]bool{}
 	keep := make([]bool, len(list))
 	kept := 0
@@ -27,6 +26,5 @@ func (l *lowering) prune() error {
 			out = append(out, d)
 		}
 	}
-	l.list = out
-	return nil
+	return out
 }

@@ -129,21 +129,6 @@ func (d *Device) right(r *Rule, list []Dispatch) (bool, error) {
 	return d.proved(r)
 }
 
-// proved reports whether a rule passes its own test, where it has one.
-func (d *Device) proved(r *Rule) (bool, error) {
-	if r.Prove == nil {
-		return true, nil
-	}
-	reason, err := d.prove(r)
-	if err != nil || reason != "" {
-		if err == nil {
-			d.warn(r.Of[0].name, r.Name, reason)
-		}
-		return false, err
-	}
-	return true, nil
-}
-
 // warn notes that a rule is refused, and logs it once.
 func (d *Device) warn(kernel, rule, reason string) {
 	if d.refuse(Refusal{Kernel: kernel, Variant: rule, Reason: reason}) {

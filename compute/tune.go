@@ -121,14 +121,14 @@ func (t *Tape) tuned(c choices, measure bool) (choices, error) {
 	if groups, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension)); err == nil && groups[0] == 0 {
 		return c, nil // nothing to do
 	}
-	itself := recorded{nil, plain, []choices{{itself: d}}}
+	itself := recorded{&Rule{Name: plain}, []choices{{itself: d}}}
 	all := slices.Clone(c.variants)
 	if len(all) == 0 {
 		all = append(all, itself)
 	}
 	suit := len(all) // but for the kernel itself, which is slow as a rule, where something else suits
 	for _, rule := range t.rulesOf(d.Kernel, Choose) {
-		if rule.Prove != nil || slices.ContainsFunc(all, func(r recorded) bool { return r.name == rule.Name }) {
+		if rule.Prove != nil || slices.ContainsFunc(all, func(r recorded) bool { return r.Name == rule.Name }) {
 			continue
 		}
 		r, ok, err := t.variant(rule, d, true, measure)
@@ -147,7 +147,7 @@ func (t *Tape) tuned(c choices, measure bool) (choices, error) {
 	}
 	var flat candidates
 	for _, r := range all {
-		flat.names, flat.lists = append(flat.names, r.name), append(flat.lists, taken(r.parts))
+		flat.names, flat.lists = append(flat.names, r.Name), append(flat.lists, taken(r.parts))
 	}
 	choice, err := t.dev.choice(d, t.Class(d), flat, suit, measure)
 	if err != nil || choice == nil {
@@ -155,7 +155,7 @@ func (t *Tape) tuned(c choices, measure bool) (choices, error) {
 	}
 	first := choices{itself: d, variants: []recorded{all[slices.Index(flat.names, choice.Variant)]}}
 	for _, r := range c.variants {
-		if r.name != choice.Variant {
+		if r.Name != choice.Variant {
 			first.variants = append(first.variants, r)
 		}
 	}

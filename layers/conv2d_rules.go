@@ -10,9 +10,8 @@ import (
 // GPUs take, a product of matrices where it is one, Winograd's where it is exact enough,
 // and tiles; then what was made for processors; and the ReLU that is done with the sums.
 func convRules() (rules []compute.Rule) {
-	type record = func(t *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool
-	add := func(name string, suits func(compute.Info) bool, of *compute.Kernel, r record) *compute.Rule {
-		rules = append(rules, variant(name, of, suits, r))
+	add := func(name string, suits func(compute.Info) bool, of *compute.Kernel, record func(t *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool) *compute.Rule {
+		rules = append(rules, variant(name, of, suits, record))
 		return &rules[len(rules)-1]
 	}
 	add("matmul", hardware, convForward, func(t *compute.Tape, p convParams, x []*compute.Tensor, _ bool) bool {
@@ -45,46 +44,27 @@ func convRules() (rules []compute.Rule) {
 	for _, c := range convTiles {
 		add(c.name, c.suits, convForward, func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
 			rows, columns := p.K/p.Groups, p.N*p.OH*p.OW
-			ok := c.takes(asked, rows, columns, outputTile(rows, columns, p.Groups), uint32(p.terms()))
-			if ok {
-				c.kernel.Run(p, x[0], x[1], x[1], x[2], x[3])
-			}
-			return ok
+			return runIf(c.takes(asked, rows, columns, outputTile(rows, columns, p.Groups), uint32(p.terms())), c.kernel, p, x[0], x[1], x[1], x[2], x[3])
 		})
 		add(c.name, c.suits, convBackwardX, func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
 			rows, columns := p.C/p.Groups, p.N*p.H*p.W
-			ok := c.takes(asked, rows, columns, outputTile(rows, columns, p.Groups), uint32(p.turnedTerms()))
-			if ok {
-				c.backwardX.Run(p, x...)
-			}
-			return ok
+			return runIf(c.takes(asked, rows, columns, outputTile(rows, columns, p.Groups), uint32(p.turnedTerms())), c.backwardX, p, x...)
 		})
 		add(c.name, c.suits, convSplit, func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
 			best, _ := p.ranges()
-			ok := c.takes(asked, p.K/p.Groups, p.C/p.Groups*p.R*p.S, best, p.part())
-			if ok {
-				c.split.Run(p, x[0], x[1], x[1], x[2])
-			}
-			return ok
+			return runIf(c.takes(asked, p.K/p.Groups, p.C/p.Groups*p.R*p.S, best, p.part()), c.split, p, x[0], x[1], x[1], x[2])
 		})
 	}
 	for _, d := range convDirects {
-		run := func(k *compute.Kernel, takes func(p convParams, asked bool) bool) record {
-			return func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
-				ok := takes(p, asked)
-				if ok {
-					k.Run(p, x...)
-				}
-				return ok
-			}
-		}
-		add(d.name, hardware, convForward, run(d.forward, func(p convParams, asked bool) bool {
-			return d.takes(asked, p, p.K/p.Groups, uint32(p.terms()))
-		}))
-		add(d.name, hardware, convBackwardX, run(d.backwardX, func(p convParams, asked bool) bool {
-			return d.takes(asked, p, p.C/p.Groups, uint32(p.turnedTerms()))
-		}))
-		add(d.name, hardware, convSplit, run(d.split, func(p convParams, asked bool) bool { return d.takesWeights(asked, p) }))
+		add(d.name, hardware, convForward, func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
+			return runIf(d.takes(asked, p, p.K/p.Groups, uint32(p.terms())), d.forward, p, x...)
+		})
+		add(d.name, hardware, convBackwardX, func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
+			return runIf(d.takes(asked, p, p.C/p.Groups, uint32(p.turnedTerms())), d.backwardX, p, x...)
+		})
+		add(d.name, hardware, convSplit, func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
+			return runIf(d.takesWeights(asked, p), d.split, p, x...)
+		})
 	}
 	for _, s := range convSubgroups {
 		add(s.name, software, convForward, func(_ *compute.Tape, p convParams, x []*compute.Tensor, _ bool) bool {
@@ -95,21 +75,10 @@ func convRules() (rules []compute.Rule) {
 		})
 	}
 	add("tiled", nil, convForward, func(t *compute.Tape, p convParams, x []*compute.Tensor, _ bool) bool {
-		tiled, ok := tiles(p, false)
-		if ok {
-			tiled.run(t, x[0], x[1], x[2], x[3])
-		}
-		return ok
+		return runTiled(t, p, false, x[0], x[1], x[2], x[3])
 	})
 	add("tiled", nil, convBackwardX, func(t *compute.Tape, p convParams, x []*compute.Tensor, _ bool) bool {
-		if p.StrideH != 1 || p.StrideW != 1 {
-			return false
-		}
-		tiled, ok := tiles(p.turned(), true)
-		if ok {
-			tiled.run(t, x[1], x[0], x[0], x[2])
-		}
-		return ok
+		return p.StrideH == 1 && p.StrideW == 1 && runTiled(t, p.turned(), true, x[1], x[0], x[0], x[2])
 	})
 	for _, s := range convSplits {
 		add(s.name, s.suits, convSplit, s.record)

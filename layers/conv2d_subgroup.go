@@ -26,15 +26,11 @@ func newSubgroupTiles(name, consts string, most uint32) subgroupTiles {
 // record records y += bias + convolution of x.
 func (k subgroupTiles) record(c convParams, turned bool, x, weight, bias, y *compute.Tensor) bool {
 	p, ok := subgroupTile(c, turned, k.most)
-	if !ok {
-		return false
+	kernel := k.even
+	if p.OW%4 != 0 {
+		kernel = k.odd
 	}
-	if p.OW%4 == 0 {
-		k.even.Run(p, x, x, weight, bias, y)
-	} else {
-		k.odd.Run(p, x, x, weight, bias, y)
-	}
-	return true
+	return runIf(ok, kernel, p, x, x, weight, bias, y)
 }
 
 // subgroupTile chooses the tile, of at most so many products, by the work

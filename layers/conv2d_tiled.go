@@ -22,10 +22,7 @@ var convSplits = []splitTiles{
 func (s splitTiles) record(t *compute.Tape, p convParams, x []*compute.Tensor, _ bool) bool {
 	tiled, ok := weightTiles(p, splitting(t.Device().Info()), s.most)
 	tiled.Splits = p.Splits
-	if ok = ok && tiled.short(); ok {
-		s.kernel.Run(tiled, x[0], x[0], x[1], x[1], x[2])
-	}
-	return ok
+	return runIf(ok && tiled.short(), s.kernel, tiled, x[0], x[0], x[1], x[1], x[2])
 }
 
 // turned is the convolution of dy that gives the gradient of the input, of one with
@@ -106,16 +103,19 @@ func tiles(p convParams, turned bool) (tiledParams, bool) {
 	return t, best != 0 && p.S <= 100
 }
 
-// run records y += bias + convolution of x.
-func (p tiledParams) run(t *compute.Tape, x, weight, bias, y *compute.Tensor) {
+// runTiled records y += bias + convolution of x, and reports whether a tile does.
+func runTiled(t *compute.Tape, c convParams, turned bool, x, weight, bias, y *compute.Tensor) bool {
+	p, ok := tiles(c, turned)
+	if !ok {
+		return false
+	}
 	_, size := p.blocks()
 	packed := t.New(size)
 	convPack.Run(p, weight, packed)
 	if p.OW%4 == 0 {
-		convTiled.Run(p, x, x, packed, bias, y)
-	} else {
-		convTiledOdd.Run(p, x, x, packed, bias, y)
+		return runIf(true, convTiled, p, x, x, packed, bias, y)
 	}
+	return runIf(true, convTiledOdd, p, x, x, packed, bias, y)
 }
 
 // blocks counts the blocks of output channels of a group, and all packed

@@ -36,10 +36,7 @@ func (s productSubgroup) record(_ *compute.Tape, p matmulParams, x []*compute.Te
 	if asked {
 		ok = int(p.M) > s.kernel.Const("rows")/2
 	}
-	if ok {
-		s.kernel.Run(p, x[0], x[1], x[3], x[4])
-	}
-	return ok
+	return runIf(ok, s.kernel, p, x[0], x[1], x[3], x[4])
 }
 
 // few reports whether y has few rows, or there are so few products that the time to

@@ -42,14 +42,10 @@ const deepSum = 256
 
 // record records y += the product where the tile is to be taken, or, asked for, fits.
 func (t tile) record(p matmulParams, x []*compute.Tensor, asked, best bool) bool {
-	ok := best
-	if asked {
-		ok = t.fits(p.M, p.N)
+	if asked && !t.fits(p.M, p.N) || !asked && !best {
+		return false
 	}
-	if ok {
-		t.kernel.Run(p.tiled(1), x...)
-	}
-	return ok
+	return runIf(true, t.kernel, p.tiled(1), x...)
 }
 
 // busy is how many workgroups keep a large GPU busy.

@@ -17,12 +17,8 @@ var matvecForward = compute.NewKernel("matvec.forward", func(p matvecParams, b [
 
 // matvecRecord records the variant matvec.
 func matvecRecord(_ *compute.Tape, p matmulParams, x []*compute.Tensor, _ bool) bool {
-	if p.M > matvecRows {
-		return false
-	}
 	q := matvecParams{p.Batch, p.M, p.N, p.K, p.K0, p.K1, p.TransposeA, p.TransposeB, p.StrideA, p.StrideB, p.across()}
-	matvecForward.Run(q, x...)
-	return true
+	return runIf(p.M <= matvecRows, matvecForward, q, x...)
 }
 
 // across is how many invocations of a workgroup lie side by side, of 4 columns each; the

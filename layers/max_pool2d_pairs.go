@@ -11,10 +11,7 @@ import (
 // runPairs runs one of them, where it can.
 func (p maxPool2DParams) runPairs(k *compute.Kernel, x []*compute.Tensor) bool {
 	ok := p.Size == 2 && p.Stride == 2 && p.Padding == 0 && p.H%2 == 0 && p.W%4 == 0
-	if ok {
-		k.Run(maxPool2DPairsParams{p.Planes, p.H, p.W, p.Gated}, x...)
-	}
-	return ok
+	return runIf(ok, k, maxPool2DPairsParams{p.Planes, p.H, p.W, p.Gated}, x...)
 }
 
 type maxPool2DPairsParams struct{ Planes, H, W, Gated uint32 }

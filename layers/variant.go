@@ -13,6 +13,14 @@ func variant[P interface{ class() any }](name string, of *compute.Kernel, suits 
 	}
 }
 
+// runIf runs a kernel where that is to be done, and reports whether it is.
+func runIf(ok bool, k *compute.Kernel, params any, x ...*compute.Tensor) bool {
+	if ok {
+		k.Run(params, x...)
+	}
+	return ok
+}
+
 // hardware reports whether an adapter is a GPU, whose kind browsers do not tell.
 func hardware(info compute.Info) bool {
 	return info.Type == "discrete" || info.Type == "integrated" || info.Type == "unknown"
