@@ -53,7 +53,7 @@ type checks struct {
 	sync.Mutex
 	passed  map[string]bool              // by Kernel.hash
 	wrong   map[DType]map[*Kernel]string // by what tensors are stored as, with the reason
-	proved  map[string]string            // variants that were tested: why not, or ""
+	proved  map[string]string            // rules that were tested: why not, or ""
 	refused []Refusal
 	loaded  bool
 }
@@ -163,29 +163,33 @@ func deviceFault(err error) bool {
 	return slices.ContainsFunc([]error{ErrClosed, ErrDeviceLost, ErrOutOfMemory}, func(fault error) bool { return errors.Is(err, fault) })
 }
 
-// prove runs the test of a variant of k, unless the device has run it before, and
-// returns why the variant must not be used, or "". The error is that of a device that
-// cannot test.
-func (d *Device) prove(k *Kernel, v Variant) (reason string, err error) {
-	name := k.hash(F32) + " " + v.Name
+// proved reports whether a rule passes its own test, where it has one, which is run once
+// on a device. The error is that of a device that cannot test.
+func (d *Device) proved(r *Rule) (bool, error) {
+	if r.Prove == nil {
+		return true, nil
+	}
+	name := r.Of[0].hash(F32) + " " + r.Name
 	d.checks.Lock()
 	reason, known := d.checks.proved[name]
 	d.checks.Unlock()
-	if known {
-		return reason, nil
+	if !known {
+		if err := r.Prove(d); deviceFault(err) {
+			return false, fmt.Errorf("compute: test of rule %s of %s: %w", r.Name, r.Of[0].name, err)
+		} else if err != nil {
+			reason = err.Error()
+		}
+		d.checks.Lock()
+		if d.checks.proved == nil {
+			d.checks.proved = map[string]string{}
+		}
+		d.checks.proved[name] = reason
+		d.checks.Unlock()
 	}
-	if err := v.Prove(d); deviceFault(err) {
-		return "", fmt.Errorf("compute: test of variant %s of %s: %w", v.Name, k.name, err)
-	} else if err != nil {
-		reason = err.Error()
+	if reason != "" {
+		d.warn(r.Of[0].name, r.Name, reason)
 	}
-	d.checks.Lock()
-	defer d.checks.Unlock()
-	if d.checks.proved == nil {
-		d.checks.proved = map[string]string{}
-	}
-	d.checks.proved[name] = reason
-	return reason, nil
+	return reason == "", nil
 }
 
 // Testable is nil where the kernel's shader says what its test needs: the shapes of

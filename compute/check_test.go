@@ -12,6 +12,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // double is y = 2x, in a shader of its own for each name.
@@ -38,10 +39,10 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
 
 type doubleParams struct{ N uint32 }
 
-// as is a variant that runs another kernel of double's in the place of one.
-func as(k *compute.Kernel) compute.Variant {
-	return compute.Variant{Name: k.Name(), Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
-		k.Run(params, x...)
+// as is a rule that runs another kernel in the place of one.
+func as(of, k *compute.Kernel) compute.Rule {
+	return compute.Rule{Name: k.Name(), Of: []*compute.Kernel{of}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
+		k.Run(runs[0].Params, runs[0].Tensors...)
 		return true
 	}}
 }
@@ -57,14 +58,18 @@ var (
 	nestedWrong   = double("double_nested_wrong", "2.0 * x[id.x]")
 )
 
-func init() {
-	doubled.Prefer(as(doubledNearly))
-	doubled.Prefer(as(doubledNot))
-	doubled.Prefer(compute.Variant{Name: "never", Suits: func(compute.Info) bool { return false }, Record: as(doubledHalf).Record})
-	doubled.Prefer(compute.Variant{Name: "cannot", Record: func(*compute.Tape, any, []*compute.Tensor) bool { return false }})
-	doubled.Prefer(as(doubledByAdd))
-	nested.Prefer(as(doubled))
-	nestedWrong.Prefer(as(alone))
+func never(compute.Info) bool { return false }
+
+func doubleRules() []compute.Rule {
+	return []compute.Rule{
+		as(doubled, doubledNearly),
+		as(doubled, doubledNot),
+		{Name: "never", Of: []*compute.Kernel{doubled}, Suits: never, Record: as(doubled, doubledHalf).Record},
+		{Name: "cannot", Of: []*compute.Kernel{doubled}, Record: func(*compute.Tape, []compute.Dispatch, bool) bool { return false }},
+		as(doubled, doubledByAdd),
+		as(nested, doubled),
+		as(nestedWrong, alone),
+	}
 }
 
 // cache makes the user's cache folder an empty one, and gives a device of its own.
@@ -93,7 +98,13 @@ func fresh(t *testing.T) *compute.Device {
 // steps compiles one run of k and names the kernels of the program.
 func steps(t *testing.T, dev *compute.Device, k *compute.Kernel, without ...compute.Pass) ([]string, error) {
 	t.Helper()
+	return stepsBy(t, dev, k, doubleRules(), without...)
+}
+
+func stepsBy(t *testing.T, dev *compute.Device, k *compute.Kernel, rules []compute.Rule, without ...compute.Pass) ([]string, error) {
+	t.Helper()
 	tape := compute.NewTape(dev)
+	tape.Use(rules...)
 	x, y := tape.Input("x", compute.F32, 5), tape.New(5)
 	k.Run(doubleParams{5}, x, y)
 	tape.Keep(y)
@@ -153,7 +164,8 @@ func TestVariantProved(t *testing.T) {
 	dev, _ := cache(t)
 	for want, test := range map[string]error{"double_by_add.forward": nil, "double_proved.forward": errors.New("off by one"), "": compute.ErrOutOfMemory} {
 		tests := 0
-		v := as(doubledByAdd)
+		k := double("double_proved", "2.0 * x[id.x]")
+		v := as(k, doubledByAdd)
 		v.Name = "proof " + want
 		v.Prove = func(d *compute.Device) error {
 			if tests++; d != dev {
@@ -161,10 +173,8 @@ func TestVariantProved(t *testing.T) {
 			}
 			return test
 		}
-		k := double("double_proved", "2.0 * x[id.x]")
-		k.Prefer(v)
 		for range 2 {
-			names, err := steps(t, dev, k)
+			names, err := stepsBy(t, dev, k, []compute.Rule{v})
 			if want == "" {
 				if !errors.Is(err, compute.ErrOutOfMemory) {
 					t.Errorf("%v", err)
@@ -176,7 +186,7 @@ func TestVariantProved(t *testing.T) {
 		if want != "" && tests != 1 {
 			t.Errorf("%s: tested %d times", want, tests)
 		}
-		if names, err := steps(t, dev, k, compute.Check); err != nil || names[0] != "double_by_add.forward" {
+		if names, err := stepsBy(t, dev, k, []compute.Rule{v}, compute.Check); err != nil || names[0] != "double_by_add.forward" {
 			t.Errorf("without check: %v, %v", names, err)
 		}
 	}
@@ -205,13 +215,14 @@ func TestVariantOfVariant(t *testing.T) {
 	}) || len(r) != 3 {
 		t.Errorf("refused: %+v", r)
 	}
-	tape := compute.NewTape(dev)
-	tape.Variant = "double.forward"
+	switches := &tapeoption.Switches{Variant: "double.forward"}
+	tape := compute.NewTape(dev, switches)
+	tape.Use(doubleRules()...)
 	x, y := tape.Input("x", compute.F32, 5), tape.New(5)
 	nested.Run(doubleParams{5}, x, y)
 	tape.Keep(y)
-	if list := tape.Lowered(); list[0].Kernel != doubledNearly || tape.Variant != "double.forward" {
-		t.Errorf("by name: %s, then variant %q", list[0].Kernel.Name(), tape.Variant)
+	if list := tape.Lowered(); list[0].Kernel != doubledNearly || switches.Variant != "double.forward" {
+		t.Errorf("by name: %s, then variant %q", list[0].Kernel.Name(), switches.Variant)
 	}
 }
 

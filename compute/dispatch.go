@@ -15,8 +15,9 @@ type Dispatch struct {
 	Tensors []*Tensor
 	Consts  map[string]string // shader constants to replace
 
-	row   int    // see Tape.Row
-	scope string // see Tape.Within
+	row    int     // the most workgroups in x, of tests (tapeoption.Switches)
+	scope  string  // see Tape.Within
+	stands *origin // whose work it does; nil is its own, as recorded
 }
 
 // Part is the part of the model that d was recorded within (see Tape.Within), or "".

@@ -21,7 +21,7 @@ import (
 // stray. Declare kernels as package variables; they are registered by that.
 type Kernel struct {
 	name    string
-	pkg     string // import path of the declaring package
+	pc      [1]uintptr // of the declaration
 	source  func(file string) (*shaders.Shader, error)
 	once    sync.Once
 	shader  *shaders.Shader // see read
@@ -32,11 +32,6 @@ type Kernel struct {
 	model   Model
 	gpuRuns atomic.Int64
 
-	variants []Variant
-	class    func(params any) any // see Classes
-	fusions  []Fusion
-	unions   []union // of which k is the first part
-	over     *overwriting
 	parts    []*Kernel // whose work it does, of one made by chain
 	halves   bool      // that one rounds to f16, whatever its tensors are stored as
 	hashOnce sync.Once
@@ -77,9 +72,7 @@ func newKernel[P any](source func(file string) (*shaders.Shader, error), name st
 		name: name, source: source, model: model, params: reflect.TypeFor[P](),
 		define: func(p any, b [][]float64) { define(p.(P), b) },
 	}
-	if pc, _, _, ok := runtime.Caller(2); ok {
-		k.pkg = packageOf(runtime.FuncForPC(pc).Name())
-	}
+	runtime.Callers(3, k.pc[:])
 	registry.Lock()
 	defer registry.Unlock()
 	registry.kernels = append(registry.kernels, k)
@@ -151,7 +144,7 @@ func Kernels() []*Kernel {
 	defer registry.Unlock()
 	all := slices.Clone(registry.kernels)
 	slices.SortStableFunc(all, func(a, b *Kernel) int {
-		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.pkg, b.pkg))
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.Package(), b.Package()))
 	})
 	return all
 }
@@ -160,7 +153,10 @@ func Kernels() []*Kernel {
 func (k *Kernel) Name() string { return k.name }
 
 // Package is the import path of the package that declared the kernel.
-func (k *Kernel) Package() string { return k.pkg }
+func (k *Kernel) Package() string {
+	frame, _ := runtime.CallersFrames(k.pc[:]).Next()
+	return packageOf(frame.Function)
+}
 
 // Shader is the shader that holds the kernel's entry point, with the kernel's constants.
 func (k *Kernel) Shader() *shaders.Shader { return k.read().shader }

@@ -5,6 +5,15 @@ import (
 	"slices"
 )
 
+func (t *Tape) kept() (kept []*Tensor) {
+	for _, s := range t.slots {
+		if s.keep {
+			kept = append(kept, s.first)
+		}
+	}
+	return kept
+}
+
 // accumulate gives every tensor that starts at zero its first value: where its
 // first dispatch adds to it, and to no other that has a value, the dispatch
 // assigns instead; otherwise zeros are written before it. With assign false

@@ -257,7 +257,7 @@ func (c *chaining) flops(list []Dispatch) (sum int64, err error) {
 // chained is a kernel for one run of the list, by the text of s.
 func (k *Kernel) chained(s *shaders.Shader, list []Dispatch) *Kernel {
 	entry, _ := s.Entry(k.read().entry.Name)
-	one := &Kernel{pkg: k.pkg, shader: s, entry: entry, params: k.params}
+	one := &Kernel{pc: k.pc, shader: s, entry: entry, params: k.params}
 	one.halves = slices.ContainsFunc(list, func(d Dispatch) bool { return d.storage() == F16 })
 	var names []string
 	for _, d := range list {

@@ -2,92 +2,184 @@ package compute
 
 import "slices"
 
-// Fusion says that one run of a kernel can do what a run of another does with its
-// result, so that the result need not be kept.
-type Fusion struct {
-	Then *Kernel
-	// Merge returns the params and tensors of a run of the first kernel that does
-	// both, with y in the place of what it wrote, and whether there is one.
-	Merge func(first, then *Dispatch, y *Tensor) (params any, tensors []*Tensor, ok bool)
-}
-
-// Absorb adds a fusion of k with a kernel that reads what k writes. Both write one
-// tensor. Where k adds to what it writes, the run of both adds first and does the rest
-// with the sum, unless the other kernel adds as well: then it adds last.
-func (k *Kernel) Absorb(f Fusion) { k.fusions = append(k.fusions, f) }
-
-// fuse merges runs whose result one other run reads, and nobody else.
-func (t *Tape) fuse(list []Dispatch) []Dispatch {
-	for i := 0; i < len(list); i++ {
-		for _, f := range list[i].Kernel.fusions {
-			j, merged, old, fresh := t.merge(list, i, f)
-			if j < 0 {
-				continue
+// fuse takes rules of several kernels: what they record stands where the first of the
+// dispatches stood.
+func (l *lowering) fuse() error {
+	for i := 0; i < len(l.list); i++ {
+		for _, r := range l.tape.rulesOf(l.list[i].Kernel, Fuse) {
+			fewer, err := l.merge(r, i)
+			if err != nil {
+				return err
 			}
-			list = slices.Clone(list)
-			list[j] = merged
-			list = slices.Delete(list, i, i+1)
-			if fresh != nil {
-				for k := range list {
-					list[k] = list[k].with(old, fresh)
-				}
+			if fewer {
+				i-- // which may be the first of others
+				break
 			}
-			i--
-			break
 		}
 	}
-	return list
+	return nil
 }
 
-// merge is one run for dispatch i and the one, j, that reads its result; j is -1 where
-// there is none. Where the run adds, and the second did not, what it wrote becomes a
-// tensor that starts at zero: fresh in place of old.
-func (t *Tape) merge(list []Dispatch, i int, f Fusion) (j int, merged Dispatch, old *slot, fresh *Tensor) {
-	none := func() (int, Dispatch, *slot, *Tensor) { return -1, Dispatch{}, nil, nil }
-	first := &list[i]
-	x := first.written()
-	if x == nil || x.base.param != nil || x.base.keep || x.base.input || first.adds() && !x.base.zeroed {
-		return none()
+// merge takes a rule whose first dispatch is number i of the list, where it can and that
+// makes the list shorter.
+func (l *lowering) merge(r *Rule, i int) (bool, error) {
+	t := l.tape
+	if r.Suits != nil && !r.Suits(t.dev.info) {
+		return false, nil
 	}
-	j = -1
-	for k := range list {
-		if k == i || !list[k].uses(x.base) {
+	at := r.find(l.list, i)
+	if at == nil {
+		return false, nil
+	}
+	before, ok := makeWay(l.list, at)
+	if !ok {
+		return false, nil
+	}
+	var runs []Dispatch
+	for _, j := range at {
+		runs = append(runs, l.list[j])
+	}
+	list, ok := t.record(r, runs, false)
+	if !ok || len(list) >= len(runs) {
+		return false, nil
+	}
+	rest := slices.Clone(l.list[:i])
+	for _, m := range before {
+		rest = append(rest, l.list[m])
+	}
+	first := len(rest)
+	for m := i + 1; m < len(l.list); m++ {
+		if !slices.Contains(at, m) && !slices.Contains(before, m) {
+			rest = append(rest, l.list[m])
+		}
+	}
+	if !does(list, runs, rest) {
+		return false, nil
+	}
+	sums, ok := summed(list, runs)
+	if !ok {
+		return false, nil
+	}
+	if l.runs(Check) {
+		if ok, err := t.dev.right(r, list); !ok || err != nil {
+			return false, err
+		}
+	}
+	standFor(list, runs, rest)
+	l.list = slices.Insert(rest, first, list...)
+	for _, y := range sums {
+		renamed(l.list, nil, y.base, t.add(&slot{name: y.base.name, zeroed: true, dtype: y.base.dtype}, y.shape))
+	}
+	return true, nil
+}
+
+// find is where dispatches of the rule's kernels stand in the list, the first one at i,
+// or nil.
+func (r *Rule) find(list []Dispatch, i int) []int {
+	at := []int{i}
+	for _, k := range r.Of[1:] {
+		j := slices.IndexFunc(list[at[len(at)-1]+1:], func(d Dispatch) bool {
+			return d.Kernel == k && slices.ContainsFunc(at, func(k int) bool { return list[k].feeds(&d) })
+		})
+		if j < 0 {
+			return nil
+		}
+		at = append(at, at[len(at)-1]+1+j)
+	}
+	return at
+}
+
+// makeWay lists the dispatches that have to stand before the first of those at some
+// places, so that the others of these can follow it at once, and reports whether they can:
+// what these need of what stands between, and what that needs.
+func makeWay(list []Dispatch, at []int) (before []int, ok bool) {
+	for m := at[len(at)-1] - 1; m > at[0]; m-- {
+		meets := func(j int) bool { return conflict(&list[j], &list[m], nil) }
+		behind := func(j int) bool { return j > m && meets(j) }
+		if slices.Contains(at, m) || !slices.ContainsFunc(at, behind) && !slices.ContainsFunc(before, behind) {
 			continue
 		}
-		if j >= 0 || k < i || list[k].Kernel != f.Then {
-			return none()
+		if slices.ContainsFunc(at, func(j int) bool { return j < m && meets(j) }) {
+			return nil, false
 		}
-		j = k
+		before = append(before, m)
 	}
-	if j < 0 {
-		return none()
-	}
-	then := &list[j]
-	y := then.written()
-	if y == nil || y.base == x.base || then.adds() && !first.adds() {
-		return none()
-	}
-	for _, d := range list[i+1 : j] { // the first run moves behind these
-		for k, z := range d.Tensors {
-			if d.writes(k) && first.uses(z.base) {
-				return none()
+	slices.Reverse(before)
+	return before, true
+}
+
+// does reports whether a list does the work of runs: it writes what they write, as far as
+// anybody else uses that, and reads nothing that they write but what it has written.
+func does(list, runs, rest []Dispatch) bool {
+	for _, s := range results(runs) {
+		used := s.param != nil || s.keep || s.input || slices.ContainsFunc(rest, func(d Dispatch) bool { return d.uses(s) })
+		if used && !slices.Contains(results(list), s) {
+			return false
+		}
+		for i, d := range list {
+			if d.uses(s) && !slices.Contains(results(list[:i+1]), s) {
+				return false
 			}
 		}
 	}
-	if first.adds() && !then.adds() {
-		if y.base.param != nil || y.base.keep || y.base.zeroed {
-			return none()
-		}
-		old = y.base
-		fresh = t.add(&slot{name: old.name, zeroed: true, dtype: old.dtype}, y.shape)
-		y = fresh
-	}
-	params, tensors, ok := f.Merge(first, then, y)
-	if !ok {
-		return none()
-	}
-	return j, Dispatch{Kernel: first.Kernel, Params: params, Tensors: tensors, scope: first.scope}, old, fresh
+	return true
 }
+
+// summed lists the tensors to which a list adds first where the runs assign, which have to
+// start at zero, and reports whether they can. It cannot be where the runs add and the list
+// assigns.
+func summed(list, runs []Dispatch) (sums []*Tensor, ok bool) {
+	for _, s := range results(runs) {
+		y, adds := start(list, s)
+		_, added := start(runs, s)
+		switch {
+		case y == nil || adds == added:
+		case added || s.param != nil || s.keep || s.zeroed:
+			return nil, false
+		default:
+			sums = append(sums, y)
+		}
+	}
+	return sums, true
+}
+
+// start is the tensor that the first dispatch which writes s has of it, and whether that
+// adds to it.
+func start(list []Dispatch, s *slot) (x *Tensor, adds bool) {
+	for _, d := range list {
+		for i, x := range d.Tensors {
+			if d.writes(i) && x.base == s {
+				return x, slices.Contains(d.Kernel.read().entry.Adds, d.binding(i).Name)
+			}
+		}
+	}
+	return nil, false
+}
+
+// results are the tensors that dispatches write, each once.
+func results(list []Dispatch) (all []*slot) {
+	for _, d := range list {
+		for i, x := range d.Tensors {
+			if d.writes(i) && !slices.Contains(all, x.base) {
+				all = append(all, x.base)
+			}
+		}
+	}
+	return all
+}
+
+// feeds reports whether d writes what another dispatch uses.
+func (d *Dispatch) feeds(other *Dispatch) bool {
+	return slices.ContainsFunc(results([]Dispatch{*d}), other.uses)
+}
+
+// uses reports whether d reads or writes s.
+func (d *Dispatch) uses(s *slot) bool {
+	return slices.ContainsFunc(d.Tensors, func(x *Tensor) bool { return x.base == s })
+}
+
+// adds reports whether d's kernel adds to what it writes.
+func (d *Dispatch) adds() bool { return slices.Contains(d.Kernel.read().entry.Consts, "accumulate") }
 
 // written is the one tensor that d writes, or nil where there are more.
 func (d *Dispatch) written() (x *Tensor) {
@@ -100,26 +192,4 @@ func (d *Dispatch) written() (x *Tensor) {
 		}
 	}
 	return x
-}
-
-// uses reports whether d reads or writes s.
-func (d *Dispatch) uses(s *slot) bool {
-	return slices.ContainsFunc(d.Tensors, func(x *Tensor) bool { return x.base == s })
-}
-
-// adds reports whether d's kernel adds to what it writes.
-func (d *Dispatch) adds() bool { return slices.Contains(d.Kernel.read().entry.Consts, "accumulate") }
-
-// with is d with views of fresh in the place of those of old.
-func (d Dispatch) with(old *slot, fresh *Tensor) Dispatch {
-	if !d.uses(old) {
-		return d
-	}
-	d.Tensors = slices.Clone(d.Tensors)
-	for i, x := range d.Tensors {
-		if x.base == old {
-			d.Tensors[i] = &Tensor{tape: x.tape, shape: x.shape, dtype: fresh.dtype, base: fresh.base}
-		}
-	}
-	return d
 }

@@ -5,51 +5,61 @@ import (
 	"slices"
 )
 
-// overwriting says that a kernel can do what another does with one tensor less.
-type overwriting struct {
-	from, to int // tensors of the other kernel: what it reads, and what it writes
-	kernel   *Kernel
-}
-
-// Overwrite says that over does what k does, with the same params and tensors but for
-// the one called from: that one's values stand, before, in the one called to. Each
-// invocation reads of them only what it writes itself. A program takes over where
-// nobody reads from afterwards, and k does not add to what it writes: both then have
-// one place in memory. It panics where k has no such tensors.
-func (k *Kernel) Overwrite(from, to string, over *Kernel) {
-	at := func(name string) int {
-		for i, b := range k.read().entry.Bindings {
-			if b.Name == name {
-				return i
+// overwrite takes rules that write one tensor over another. Neither may be seen by the
+// host or stand for a constant, nobody may read the first afterwards, or have used the
+// second before, and the kernel must not add to what it writes: both then have one place
+// in memory.
+func (l *lowering) overwrite() error {
+	l.list = slices.Clone(l.list)
+	for i := range l.list {
+		for _, r := range l.tape.rulesOf(l.list[i].Kernel, Overwrite) {
+			taken, err := l.over(r, i)
+			if err != nil {
+				return err
+			}
+			if taken {
+				break
 			}
 		}
-		panic(fmt.Sprintf("compute: kernel %s has no tensor %s", k.name, name))
 	}
-	k.over = &overwriting{at(from), at(to), over}
+	return nil
 }
 
-// overwrite takes kernels that overwrite.
-func overwrite(list []Dispatch, values map[*slot][]float32) []Dispatch {
-	list = slices.Clone(list)
-	for i := range list {
-		d := &list[i]
-		o := d.Kernel.over
-		if o == nil || d.adds() && d.Consts["accumulate"] != "false" {
-			continue
-		}
-		x, y := d.Tensors[o.from].base, d.Tensors[o.to].base
-		own := func(s *slot) bool { return s.param == nil && !s.keep && !s.input && values[s] == nil }
-		uses := func(s *slot) func(Dispatch) bool { return func(d Dispatch) bool { return d.uses(s) } }
-		if !own(x) || !own(y) || x.n != y.n || x.dtype != y.dtype || slices.ContainsFunc(list[i+1:], uses(x)) || slices.ContainsFunc(list[:i], uses(y)) {
-			continue
-		}
-		fresh := &Tensor{tape: d.Tensors[o.to].tape, shape: d.Tensors[o.to].shape, dtype: x.dtype, base: x}
-		tensors := slices.Clone(d.Tensors)
-		tensors[o.to] = fresh
-		*d = Dispatch{Kernel: o.kernel, Params: d.Params, Tensors: slices.Delete(tensors, o.from, o.from+1), scope: d.scope, row: d.row}
-		for k := i + 1; k < len(list); k++ {
-			list[k] = list[k].with(y, fresh)
+// over takes a rule for dispatch i, where it can, and reports whether it did.
+func (l *lowering) over(r *Rule, i int) (bool, error) {
+	t, d := l.tape, l.list[i]
+	if r.Suits != nil && !r.Suits(t.dev.info) || d.adds() && d.Consts["accumulate"] != "false" {
+		return false, nil
+	}
+	from, to := d.named(r.Over[0]), d.named(r.Over[1])
+	x, y := from.base, to.base
+	ours := func(s *slot) bool { return s.param == nil && !s.keep && !s.input && l.values[s] == nil }
+	uses := func(s *slot) func(Dispatch) bool { return func(d Dispatch) bool { return d.uses(s) } }
+	if !ours(x) || !ours(y) || x.n != y.n || x.dtype != y.dtype || slices.ContainsFunc(l.list[i+1:], uses(x)) || slices.ContainsFunc(l.list[:i], uses(y)) {
+		return false, nil
+	}
+	list, ok := t.record(r, []Dispatch{d}, false)
+	if !ok || len(list) != 1 {
+		return false, nil
+	}
+	if l.runs(Check) {
+		if ok, err := t.dev.right(r, list); !ok || err != nil {
+			return false, err
 		}
 	}
-	return list
+	own := standFor(list, []Dispatch{d}, nil)
+	own.over[y] = x
+	l.list[i] = list[0]
+	renamed(l.list[i+1:], own, y, &Tensor{tape: t, shape: to.shape, dtype: x.dtype, base: x})
+	return true, nil
+}
+
+// named is the tensor that the shader calls so. It panics where there is none.
+func (d *Dispatch) named(name string) *Tensor {
+	for i := range d.Tensors {
+		if d.binding(i).Name == name {
+			return d.Tensors[i]
+		}
+	}
+	panic(fmt.Sprintf("compute: kernel %s has no tensor %s", d.Kernel.name, name))
 }

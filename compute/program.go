@@ -27,7 +27,7 @@ type Program struct {
 	storages  []*buffer           // what its tensors share
 	shared    int64               // bytes of those tensors
 	params    []*Param            // what it uses of the device's
-	nonFinite bool                // see Tape.NonFinite
+	nonFinite bool                // see tapeoption.Switches
 	closed    bool
 }
 
@@ -36,7 +36,7 @@ var programs atomic.Int64
 // Compile turns the recorded list into a program for the tape's device, leaving
 // out the named passes. The reference device runs the list as recorded. Another one
 // tests each kernel that it has not used before. Errors wrap ErrLimit, ErrOutOfMemory
-// or ErrWrongNumbers, or carry the shader compiler's message.
+// or ErrWrongNumbers, or carry the shader compiler's message. The tape stays as it is.
 func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, without) }
 
 // compile makes every buffer of the program larger than its tensor by guard
@@ -50,6 +50,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			return nil, err
 		}
 	}
+	defer t.unchanged()()
 	runs := passes(without)
 	list, values, err := t.lower(runs)
 	if err != nil {
@@ -136,50 +137,6 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 		return fail(err)
 	}
 	return p, nil
-}
-
-// lower applies the passes that change the list, and returns the numbers of the
-// tensors that are hoisted out of it.
-func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]float32, err error) {
-	list, values = slices.Concat(t.casts, t.list), map[*slot][]float32{}
-	if runs(Prune) {
-		list = prune(list)
-	}
-	if !t.dev.IsReference() {
-		if runs(Hoist) {
-			list, values = hoist(list)
-		}
-		if runs(Fuse) {
-			if list, err = t.unite(t.fuse(list), runs(Check)); err != nil {
-				return nil, nil, err
-			}
-		}
-		name := t.Variant
-		if !runs(Choose) {
-			name = plain
-		}
-		if list, err = t.choose(list, name, runs(Check), runs(Measure)); err != nil {
-			return nil, nil, err
-		}
-		list = accumulate(list, t.kept(), runs(Accumulate))
-		if runs(Overwrite) {
-			list = overwrite(list, values)
-		}
-	}
-	for i := range list {
-		list[i].row = t.Row
-	}
-	return list, values, nil
-}
-
-func (t *Tape) kept() []*Tensor {
-	var kept []*Tensor
-	for _, s := range t.slots {
-		if s.keep {
-			kept = append(kept, s.first)
-		}
-	}
-	return kept
 }
 
 // Run runs the program once. It returns when the work is submitted, or, where

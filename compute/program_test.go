@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
 )
@@ -63,6 +65,57 @@ func TestConstant(t *testing.T) {
 			return
 		}
 		devicetest.Check(t, found, err)
+	})
+}
+
+// TestCompileTwice wants a tape to compile to the same program again, with tensors of its
+// own, and to more once more is recorded.
+func TestCompileTwice(t *testing.T) {
+	devices(t, func(t *testing.T, dev *compute.Device) {
+		tape := compute.NewTape(dev)
+		tape.Use(doubleRules()...)
+		x, y, z := tape.Input("x", compute.F32, 5), tape.New(5), tape.New(5)
+		nested.Run(doubleParams{5}, x, y)
+		tape.Keep(y)
+		program := func() *compute.Program {
+			p, err := tape.Compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { p.Close() })
+			return p
+		}
+		check := func(p *compute.Program, of *compute.Tensor, scale float32) {
+			t.Helper()
+			got := make([]float32, 5)
+			if err := errors.Join(p.Run(ctx), p.Read(ctx, of, got)); err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range got {
+				if v != scale*float32(i+1) {
+					t.Errorf("got %v, want %v times 1 to 5", got, scale)
+					break
+				}
+			}
+		}
+		first, second := program(), program()
+		nested.Run(doubleParams{5}, y, z)
+		tape.Keep(z)
+		third := program()
+		for i, p := range []*compute.Program{first, second, third} {
+			if err := p.Write(x, []float32{1 * float32(i+1), 2 * float32(i+1), 3 * float32(i+1), 4 * float32(i+1), 5 * float32(i+1)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(first, y, 2)
+		check(second, y, 4)
+		check(third, y, 6)
+		check(third, z, 12)
+		a, errA := first.Steps()
+		b, errB := second.Steps()
+		if diff := cmp.Diff(a, b); diff != "" || errA != nil || errB != nil {
+			t.Errorf("the second program is another: %v, %v\n%s", errA, errB, diff)
+		}
 	})
 }
 

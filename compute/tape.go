@@ -2,12 +2,16 @@ package compute
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // Tape records kernel runs. Layers call kernels on a tape's tensors and leave
 // closures that record the backward runs; Compile turns the list into a Program
-// for the tape's device. A tape is used by one goroutine and compiled once.
+// for the tape's device. A tape is used by one goroutine. Compiling does not change it:
+// it may be compiled again, to a program with tensors of its own, and recorded further.
 type Tape struct {
 	// Training says that the tape is recorded to train: dropout and the updates
 	// of running statistics are recorded only then.
@@ -16,17 +20,6 @@ type Tape struct {
 	// layers draw on the device. It is required where Training is set and a
 	// layer calls Random.
 	Clock *Param
-	// Row is the most workgroups in x before a grid of one dimension is folded into
-	// a second one; 0 is as many as the device allows. Tests set it, to fold small
-	// grids as large ones are.
-	Row int
-	// NonFinite says that inputs hold NaN or infinities, of which WGSL says nothing:
-	// Judge then takes whatever comes of them, and judges the elements that do not
-	// depend on them.
-	NonFinite bool
-	// Variant names the only variant of kernels to take, whether it suits the device
-	// or not; "" leaves the choice to the device.
-	Variant string
 	// Storage is F16 to store activations, their gradients, and the copies of weights
 	// that layers read, as f16 on the device (see New, Grad and Param).
 	Storage DType
@@ -43,11 +36,24 @@ type Tape struct {
 	backward []func()
 	streams  uint32
 	scope    string
+	rules    map[*Kernel][]*Rule // by the first kernel, in the order handed
+	switches *tapeoption.Switches
 }
 
-// NewTape returns an empty tape for the device.
-func NewTape(dev *Device) *Tape {
-	return &Tape{dev: dev, params: map[*Param]*Tensor{}, copies: map[*Param]*Tensor{}}
+// NewTape returns an empty tape for the device. The switches are for tests.
+func NewTape(dev *Device, switches ...*tapeoption.Switches) *Tape {
+	t := &Tape{dev: dev, params: map[*Param]*Tensor{}, copies: map[*Param]*Tensor{}, rules: map[*Kernel][]*Rule{}, switches: &tapeoption.Switches{}}
+	for _, s := range switches {
+		t.switches = s
+	}
+	return t
+}
+
+// unchanged notes what the tape is, and returns a function that makes it so again.
+func (t *Tape) unchanged() func() {
+	before := *t
+	before.rules, before.params, before.copies = maps.Clone(t.rules), maps.Clone(t.params), maps.Clone(t.copies)
+	return func() { *t = before }
 }
 
 // Device is the device the tape records for.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ import (
 // Where it is not called, the environment's PUMICE_TUNE (1 or 0) decides, and without
 // that GPUs tune and software adapters do not: measuring pays where programs run long.
 //
-// What is measured, once, is every class of params that a program has (Kernel.Classes):
+// What is measured, once, is every class of params that a program has (Rule.Class):
 // the variants that can do it and pass their tests on the device, in turn, with samples
 // of 300 ms in all; building, testing and first running each comes on top. The choice is kept for later processes in PUMICE_CACHE, or pumice in the
 // user's cache folder, for the adapter, its driver and this version of Pumice, and so
@@ -82,18 +81,6 @@ func (d *Device) Choices() []Choice {
 	return all
 }
 
-// Classes says which params of k are alike when variants are compared: those that class
-// makes equal. Without it each params is a class of its own.
-func (k *Kernel) Classes(class func(params any) any) { k.class = class }
-
-// Class is the class of params, as text.
-func (k *Kernel) Class(params any) string {
-	if k.class != nil {
-		params = k.class(params)
-	}
-	return strings.Trim(fmt.Sprintf("%+v", params), "{}")
-}
-
 // BatchClass is n where it is small, up to 16, and else the next power of two: what a
 // class of params has in the place of a number that changes with the batch.
 func BatchClass(n uint32) uint32 {
@@ -134,17 +121,17 @@ func (t *Tape) tuned(c choices, measure bool) (choices, error) {
 	if groups, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension)); err == nil && groups[0] == 0 {
 		return c, nil // nothing to do
 	}
-	itself := recorded{Variant{Name: plain}, []choices{{itself: d}}}
+	itself := recorded{&Rule{Name: plain}, []choices{{itself: d}}}
 	all := slices.Clone(c.variants)
 	if len(all) == 0 {
 		all = append(all, itself)
 	}
 	suit := len(all) // but for the kernel itself, which is slow as a rule, where something else suits
-	for _, v := range d.Kernel.variants {
-		if v.Prove != nil || slices.ContainsFunc(all, func(r recorded) bool { return r.Name == v.Name }) {
+	for _, rule := range t.rulesOf(d.Kernel, Choose) {
+		if rule.Prove != nil || slices.ContainsFunc(all, func(r recorded) bool { return r.Name == rule.Name }) {
 			continue
 		}
-		r, ok, err := t.record(v, d, v.Name, measure)
+		r, ok, err := t.variant(rule, d, true, measure)
 		if err != nil {
 			return c, err
 		}
@@ -162,7 +149,7 @@ func (t *Tape) tuned(c choices, measure bool) (choices, error) {
 	for _, r := range all {
 		flat.names, flat.lists = append(flat.names, r.Name), append(flat.lists, taken(r.parts))
 	}
-	choice, err := t.dev.choice(d, flat, suit, measure)
+	choice, err := t.dev.choice(d, t.Class(d), flat, suit, measure)
 	if err != nil || choice == nil {
 		return c, err
 	}
@@ -189,7 +176,7 @@ func (d *Device) within(list []Dispatch) bool {
 
 // choice is the choice for x's class, or nil where it is not known and not to be
 // measured. The first so many of all suit the device by rule.
-func (d *Device) choice(x Dispatch, all candidates, suit int, measure bool) (*Choice, error) {
+func (d *Device) choice(x Dispatch, class string, all candidates, suit int, measure bool) (*Choice, error) {
 	u := &d.tuner
 	u.Lock()
 	defer u.Unlock()
@@ -197,7 +184,7 @@ func (d *Device) choice(x Dispatch, all candidates, suit int, measure bool) (*Ch
 		u.loaded = true
 		u.known, u.ceilings = d.readTuned(u.ceilings)
 	}
-	fresh := &Choice{Kernel: x.Kernel.name, Class: x.Kernel.Class(x.Params), Texts: all.hash()}
+	fresh := &Choice{Kernel: x.Kernel.name, Class: class, Texts: all.hash()}
 	c := u.known[fresh.key()]
 	if c == nil || !slices.Contains(all.names, c.Variant) {
 		if !measure {

@@ -52,33 +52,30 @@ var (
 )
 
 // The first variant is the device's own choice, the others suit none.
-func init() {
-	never := func(compute.Info) bool { return false }
+func shiftRules() (rules []compute.Rule) {
 	for _, v := range []struct {
 		name  string
 		k     *compute.Kernel
 		suits func(compute.Info) bool
 	}{{"one", shiftOne, nil}, {"two", shiftTwo, never}, {"not", shiftNot, never}, {"much", shiftMuch, never}} {
-		shift.Prefer(compute.Variant{Name: v.name, Suits: v.suits, Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
-			v.k.Run(params, x...)
-			return true
-		}})
+		r := as(shift, v.k)
+		r.Name, r.Suits, r.Class = v.name, v.suits, func(params any) any {
+			p := params.(shiftedParams)
+			p.Rows = compute.BatchClass(p.Rows)
+			return p
+		}
+		rules = append(rules, r)
 	}
-	shift.Classes(func(params any) any {
-		p := params.(shiftedParams)
-		p.Rows = compute.BatchClass(p.Rows)
-		return p
-	})
+	return rules
 }
 
 // unsuited has a variant that suits no device.
 var unsuited = shifted("shift_unsuited", "x[id.x] + 1.0", "rows*n")
 
-func init() {
-	unsuited.Prefer(compute.Variant{Name: "two", Suits: func(compute.Info) bool { return false }, Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
-		shiftTwo.Run(params, x...)
-		return true
-	}})
+func unsuitedRule() compute.Rule {
+	r := as(unsuited, shiftTwo)
+	r.Name, r.Suits = "two", never
+	return r
 }
 
 // TestTuneUnsuited wants the kernel itself first where nothing suits the device.
@@ -88,6 +85,7 @@ func TestTuneUnsuited(t *testing.T) {
 		dev, _ := tuning(t, map[string]int{"plain": 9, "two": us})
 		tape := compute.NewTape(dev)
 		x, y := tape.Input("x", compute.F32, 15), tape.New(15)
+		tape.Use(unsuitedRule())
 		unsuited.Run(shiftedParams{3, 5}, x, y)
 		tape.Keep(y)
 		p, err := tape.Compile()
@@ -104,18 +102,13 @@ func TestTuneUnsuited(t *testing.T) {
 // both has two variants that suit any device.
 var both = shifted("shift_both", "x[id.x] + 1.0", "rows*n")
 
-func init() {
-	for _, k := range []*compute.Kernel{shiftOne, shiftTwo} {
-		both.Prefer(as(k))
-	}
-}
-
 // TestTuneSuited wants variants that suit the device tried however long they run.
 func TestTuneSuited(t *testing.T) {
 	cache(t)
 	dev, _ := tuning(t, map[string]int{"shift_one.forward": 30_000, "shift_two.forward": 25_000, "plain": 1})
 	tape := compute.NewTape(dev)
 	x, y := tape.Input("x", compute.F32, 15), tape.New(15)
+	tape.Use(as(both, shiftOne), as(both, shiftTwo))
 	both.Run(shiftedParams{3, 5}, x, y)
 	tape.Keep(y)
 	p, err := tape.Compile()
@@ -153,6 +146,7 @@ func shifts(t *testing.T, dev *compute.Device, rows int, without ...compute.Pass
 func shiftsOr(dev *compute.Device, rows int, without ...compute.Pass) (string, error) {
 	tape := compute.NewTape(dev)
 	x, y := tape.Input("x", compute.F32, 5*rows), tape.New(5*rows)
+	tape.Use(shiftRules()...)
 	shift.Run(shiftedParams{uint32(rows), 5}, x, y)
 	tape.Keep(y)
 	p, err := tape.Compile(without...)
@@ -236,6 +230,7 @@ func TestTuneCeilings(t *testing.T) {
 	clear(samples)
 	tape := compute.NewTape(dev)
 	x, y := tape.Input("x", compute.F32, 0), tape.New(0)
+	tape.Use(shiftRules()...)
 	shift.Run(shiftedParams{0, 5}, x, y)
 	tape.Keep(y)
 	p, err := tape.Compile()
@@ -278,6 +273,7 @@ func TestTuneJudged(t *testing.T) {
 	record := func() *compute.Tape {
 		tape := compute.NewTape(dev)
 		x, y := tape.Zeros(15), tape.New(15)
+		tape.Use(shiftRules()...)
 		shift.Run(shiftedParams{3, 5}, x, y)
 		tape.Keep(y)
 		return tape

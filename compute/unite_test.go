@@ -41,13 +41,14 @@ var (
 	unitedWrong = plus("united_wrong", "3.0 * a[id.x] + b[id.x]", 2)
 )
 
-func init() {
-	merge := func(runs []compute.Dispatch) (any, []*compute.Tensor, bool) {
+func unite(k, first, then *compute.Kernel) compute.Rule {
+	return compute.Rule{Name: k.Name(), Of: []*compute.Kernel{first, then}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
 		ok := runs[1].Tensors[0].Same(runs[0].Tensors[1])
-		return runs[0].Params, []*compute.Tensor{runs[0].Tensors[0], runs[1].Tensors[1], runs[1].Tensors[2]}, ok
-	}
-	united.Unite(compute.Union{Parts: []*compute.Kernel{unitedFirst, unitedThen}, Merge: merge})
-	unitedWrong.Unite(compute.Union{Parts: []*compute.Kernel{wrongFirst, wrongThen}, Merge: merge})
+		if ok {
+			k.Run(runs[0].Params, runs[0].Tensors[0], runs[1].Tensors[1], runs[1].Tensors[2])
+		}
+		return ok
+	}}
 }
 
 // TestUnite wants one run in the place of two where nobody sees what stands between them,
@@ -117,6 +118,7 @@ func TestUnite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			record := func() (*compute.Tape, []*compute.Tensor) {
 				tape := compute.NewTape(dev)
+				tape.Use(unite(united, unitedFirst, unitedThen), unite(unitedWrong, wrongFirst, wrongThen))
 				x, y, w, z := tape.Input("x", compute.F32, 5), tape.New(5), tape.Input("w", compute.F32, 5), tape.New(5)
 				tape.Keep(z)
 				c.record(tape, x, y, w, z)

@@ -173,9 +173,9 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 		}
 		return nil
 	}
-	p.nonFinite = t.NonFinite
+	p.nonFinite = t.switches.NonFinite
 	dirt := float32(math.NaN())
-	if t.NonFinite { // a NaN is then one of the inputs'
+	if t.switches.NonFinite { // a NaN is then one of the inputs'
 		dirt = 1e30
 	}
 	if err := start(dirt); err != nil {

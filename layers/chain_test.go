@@ -10,31 +10,32 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // chained runs what is recorded with elements handed on, and without, and wants the same
 // bits, where tensors are stored as f16 too. It returns the launches that hand them on.
-func chained(t *testing.T, dev *compute.Device, record func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor) (launches []string) {
+func chained(t *testing.T, dev *compute.Device, variant string, record func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor) (launches []string) {
 	t.Helper()
-	launches = chainedF32(t, dev, record)
+	launches = chainedF32(t, dev, variant, record)
 	if dev.Stores(compute.F16) == nil { // suite TestCheckF16 wants an error otherwise
-		if halves := chainedAs(t, dev, compute.F16, record); !slices.Equal(halves, launches) {
+		if halves := chainedAs(t, dev, compute.F16, variant, record); !slices.Equal(halves, launches) {
 			t.Errorf("launches %v, as f16 %v", launches, halves)
 		}
 	}
 	return launches
 }
 
-func chainedF32(t *testing.T, dev *compute.Device, record func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor) []string {
+func chainedF32(t *testing.T, dev *compute.Device, variant string, record func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor) []string {
 	t.Helper()
-	return chainedAs(t, dev, compute.F32, record)
+	return chainedAs(t, dev, compute.F32, variant, record)
 }
 
-func chainedAs(t *testing.T, dev *compute.Device, storage compute.DType, record func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor) (launches []string) {
+func chainedAs(t *testing.T, dev *compute.Device, storage compute.DType, variant string, record func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor) (launches []string) {
 	t.Helper()
 	var first []uint32
 	for _, without := range [][]compute.Pass{{compute.Join}, {compute.Join, compute.Chain}} {
-		tape := compute.NewTape(dev)
+		tape := compute.NewTape(dev, &tapeoption.Switches{Variant: variant})
 		tape.Storage, tape.Training, tape.Clock = storage, true, compute.NewParamU32("clock", 2)
 		var inputs []*compute.Tensor
 		y := record(tape, func(dims ...int) *compute.Tensor {
@@ -100,7 +101,7 @@ func chainedAs(t *testing.T, dev *compute.Device, storage compute.DType, record 
 func TestMatMulChain(t *testing.T) {
 	dev := devicetest.Open(t)
 	devicetest.NoLeaks(t, dev)
-	for _, variant := range append(matmulForward.Variants(), "plain") {
+	for _, variant := range variantsOf(matmulForward) {
 		if elsewhere(dev, variant) || slices.Contains([]string{"subgroup8x32", "workgroup64", "workgroup32"}, variant) { // others of their files run
 			continue
 		}
@@ -109,8 +110,7 @@ func TestMatMulChain(t *testing.T) {
 			if variant == "matvec" {
 				s.m = 5
 			}
-			launches := chained(t, dev, func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor {
-				tape.Variant = variant
+			launches := chained(t, dev, variant, func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor {
 				y := tape.Zeros(s.batch, s.m, s.n)
 				MatMul(value(s.batch, s.m, s.k), value(s.batch, s.k, s.n), y, s.o)
 				addBias(tape, y, value(s.n), s.batch*s.m, 1)
@@ -135,7 +135,7 @@ func TestConv2DChain(t *testing.T) {
 	shapes := map[string]shape{ // that the variant takes
 		"workgroup16": {16, 24, 3, 1}, "direct_depthwise": {6, 6, 3, 6}, "matmul": {5, 6, 1, 1},
 	}
-	for _, variant := range append(convForward.Variants(), "plain") {
+	for _, variant := range variantsOf(convForward) {
 		if elsewhere(dev, variant) || strings.HasPrefix(variant, "workgroup") && variant != "workgroup16" { // another of its file runs
 			continue
 		}
@@ -152,8 +152,7 @@ func TestConv2DChain(t *testing.T) {
 					handed = chained
 				}
 				run := func(record func(tape *compute.Tape, x, weight, bias, y *compute.Tensor) *compute.Tensor) []string {
-					return handed(t, dev, func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor {
-						tape.Variant = variant
+					return handed(t, dev, variant, func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor {
 						return record(tape, value(2, s.channels, 9, width), value(s.outputs, s.channels/s.groups, s.kernel, s.kernel), value(s.outputs), value(2, s.outputs, 9, width))
 					})
 				}
@@ -213,7 +212,7 @@ func TestLayerChains(t *testing.T) {
 		"gelu":       {GELU{}, false, "leaky_relu.forward+gelu.backward+leaky_relu.backward"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			launches := chained(t, dev, func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor {
+			launches := chained(t, dev, "", func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor {
 				x := value(2, 3, 10, 12)
 				if c.forward {
 					return LeakyReLU{}.Forward(tape, c.layer.Forward(tape, x))

@@ -69,8 +69,8 @@ func TestClasses(t *testing.T) {
 		tape.Seed(y, 1)
 		tape.BackwardFromGrads()
 		for _, d := range tape.Dispatches() {
-			if len(d.Kernel.Variants()) > 0 {
-				all = append(all, d.Kernel.Name()+" "+d.Kernel.Class(d.Params))
+			if len(tape.Variants(d.Kernel)) > 0 {
+				all = append(all, d.Kernel.Name()+" "+tape.Class(d))
 			}
 		}
 		return all

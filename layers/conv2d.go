@@ -121,11 +121,13 @@ func convShape(x, w []int, stride, pad, dilation, groups int) convParams {
 // forward records y += bias + convolution of x. Bias is any tensor where p is
 // not Biased.
 func (p convParams) forward(x, weight, bias, y *compute.Tensor) {
+	y.Tape().Use(convRules()...)
 	convForward.Run(p, x, weight, bias, y)
 }
 
 // inputGradient records dx += the gradient of the input.
 func (p convParams) inputGradient(weight, dy, dx *compute.Tensor) {
+	dx.Tape().Use(convRules()...)
 	convBackwardX.Run(p, weight, dy, dx)
 }
 
@@ -141,6 +143,7 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 	}
 	p.Splits = p.splitsOn(t.Device().Info())
 	parts := t.NewF32(int(p.Splits), p.length())
+	t.Use(convRules()...)
 	convSplit.Run(p, x, dy, parts)
 	if db != nil {
 		convJoinBiased.Run(p, parts, dw, db)

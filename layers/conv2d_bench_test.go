@@ -8,6 +8,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // BenchmarkConv2D reports GFLOP/s, padding taps counted, of the layers of a
@@ -30,7 +31,7 @@ func BenchmarkConv2D(b *testing.B) {
 			}
 			variants := []string{"reference"}
 			if !dev.IsReference() {
-				variants = append(convForward.Variants(), "plain")
+				variants = variantsOf(convForward)
 			}
 			for _, what := range []string{"y", "dx", "dw"} {
 				for _, variant := range variants {
@@ -38,10 +39,7 @@ func BenchmarkConv2D(b *testing.B) {
 						l := NewConv2DGroups(s.in, s.out, s.kernel, s.kernel, s.groups)
 						l.Padding, l.Bias = s.pad, nil
 						defer dev.Forget(l.Weight)
-						t := compute.NewTape(dev)
-						if !dev.IsReference() {
-							t.Variant = variant
-						}
+						t := compute.NewTape(dev, &tapeoption.Switches{Variant: variant})
 						x := t.Input("x", compute.F32, s.n, s.in, s.size, s.size)
 						y := l.Forward(t, x)
 						t.SetGrad(y, t.Input("dy", compute.F32, y.Shape()...))

@@ -2,7 +2,6 @@ package layers
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/blas"
@@ -197,12 +196,3 @@ var convJoinBiased = compute.NewKernel("conv2d.join_biased", func(p convParams, 
 		}
 	}
 }, compute.ReduceOf(func(p convParams) int { return int(p.Splits) }))
-
-func init() {
-	convForward.Absorb(compute.Fusion{Then: reluForward, Merge: func(first, _ *compute.Dispatch, y *compute.Tensor) (any, []*compute.Tensor, bool) {
-		p := first.Params.(convParams)
-		ok := p.Rectified == 0
-		p.Rectified = 1
-		return p, append(slices.Clone(first.Tensors[:3]), y), ok
-	}})
-}

@@ -9,7 +9,6 @@ import "github.com/pumice-ml/pumice/compute"
 // gradient of the weights of some channels in a workgroup.
 type convDirect struct {
 	name                      string
-	channels                  uint32
 	forward, backwardX, split *compute.Kernel
 }
 
@@ -20,9 +19,9 @@ var convDirects = []convDirect{
 }
 
 func newConvDirect(name, consts, weights string) convDirect {
-	forward := compute.NewKernel("conv2d_direct.forward"+consts, convForwardDefine, compute.DotOf(convParams.terms))
 	return convDirect{
-		name, uint32(forward.Const("channels")), forward,
+		name,
+		compute.NewKernel("conv2d_direct.forward"+consts, convForwardDefine, compute.DotOf(convParams.terms)),
 		compute.NewKernel("conv2d_direct.backward_x"+consts, convBackwardXDefine, compute.DotOf(convParams.turnedTerms)),
 		compute.NewKernel("conv2d_direct_weights.split"+weights, func(p convParams, b [][]float64) {
 			convRangesDefine(p, [][]float64{b[0], b[1], nil, b[2]})
@@ -30,26 +29,27 @@ func newConvDirect(name, consts, weights string) convDirect {
 	}
 }
 
+func (d convDirect) channels() uint32 { return uint32(d.forward.Const("channels")) }
+
 // takes reports whether d computes so many channels of a group, sums of so many terms:
-// where that is not for a tile, nor more taps than should be written out. Where a tape
-// asks for a variant by name, any channels will do.
-func (d convDirect) takes(t *compute.Tape, p convParams, channels, terms uint32) bool {
+// where that is not for a tile, nor more taps than should be written out. Asked for, any
+// channels will do.
+func (d convDirect) takes(asked bool, p convParams, channels, terms uint32) bool {
 	if p.R*p.S > maxTaps || terms > longest {
 		return false
 	}
 	few := outputTile(channels, 0, 1) == 0 || terms < fewTerms
-	return t.Variant != "" || few && (channels == 1) == (d.channels == 1)
+	return asked || few && (channels == 1) == (d.channels() == 1)
 }
 
 // takesWeights reports whether d computes the gradient of the weights: where that is not
-// for a tile, and each invocation has several spots. Where a tape asks for a variant by
-// name, any channels will do.
-func (d convDirect) takesWeights(t *compute.Tape, p convParams) bool {
+// for a tile, and each invocation has several spots. Asked for, any channels will do.
+func (d convDirect) takesWeights(asked bool, p convParams) bool {
 	if int(p.S) > d.split.Const("widest") || p.part() > longest {
 		return false
 	}
 	tile, _ := p.ranges()
-	return t.Variant != "" || tile == 0 && p.part() >= longPart && (p.K == p.Groups) == (d.channels == 1)
+	return asked || tile == 0 && p.part() >= longPart && (p.K == p.Groups) == (d.channels() == 1)
 }
 
 // directRanges is in how many splits the kernels make enough workgroups for the gradient
@@ -63,7 +63,7 @@ func (p convParams) directRanges() uint32 {
 	if p.K == p.Groups {
 		d = convDirects[0]
 	}
-	few := (p.K/p.Groups + d.channels - 1) / d.channels * (p.C / p.Groups) * p.R * p.Groups
+	few := (p.K/p.Groups + d.channels() - 1) / d.channels() * (p.C / p.Groups) * p.R * p.Groups
 	return max(1, min((2*busy+few-1)/few, spots/longPart), (spots+longest-1)/longest)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // TestConv2DDirect judges the kernels at shapes whose channels and rows do not fill an
@@ -20,8 +21,7 @@ func TestConv2DDirect(t *testing.T) {
 	for _, d := range convDirects {
 		for _, c := range convCases {
 			t.Run(fmt.Sprint(d.name, c), func(t *testing.T) {
-				tape := compute.NewTape(dev)
-				tape.Row = 4
+				tape := compute.NewTape(dev, &tapeoption.Switches{Row: 4})
 				p, values := c.params(), map[*compute.Tensor][]float32{}
 				x, dy := input(tape, values, "x", c.n, c.n, c.in, c.height, c.width), input(tape, values, "dy", c.n, c.n, c.out, int(p.OH), int(p.OW))
 				w, b := input(tape, values, "w", 1, c.out, c.in/c.groups, c.kernel, c.kernel), input(tape, values, "b", 1, c.out)
@@ -42,7 +42,6 @@ func TestConv2DDirect(t *testing.T) {
 
 // TestConv2DDirectTakes wants the kernels for what the tiles are not for, and no others.
 func TestConv2DDirectTakes(t *testing.T) {
-	tape := compute.NewTape(compute.Reference())
 	for _, c := range []struct {
 		taps            int
 		channels, terms uint32
@@ -53,7 +52,7 @@ func TestConv2DDirectTakes(t *testing.T) {
 	} {
 		got := ""
 		for _, d := range convDirects {
-			if d.takes(tape, convParams{R: uint32(c.taps), S: uint32(c.taps)}, c.channels, c.terms) {
+			if d.takes(false, convParams{R: uint32(c.taps), S: uint32(c.taps)}, c.channels, c.terms) {
 				got += d.name
 			}
 		}
@@ -83,8 +82,7 @@ func TestConv2DDirectWeights(t *testing.T) {
 				if !biased {
 					l.Bias = nil
 				}
-				tape, values := compute.NewTape(dev), map[*compute.Tensor][]float32{}
-				tape.Variant = c.variant
+				tape, values := compute.NewTape(dev, &tapeoption.Switches{Variant: c.variant}), map[*compute.Tensor][]float32{}
 				x := input(tape, values, "x", 1, 3, l.Weight.Shape[1]*l.Groups, c.size, c.size)
 				y := l.Forward(tape, x)
 				tape.SetGrad(y, input(tape, values, "dy", 1, y.Shape()...))
@@ -105,7 +103,6 @@ func TestConv2DDirectWeights(t *testing.T) {
 // TestConv2DDirectRanges wants the kernels for weights of few channels on GPUs, in splits
 // that are enough work, and none where a tile does it or spots are few.
 func TestConv2DDirectRanges(t *testing.T) {
-	tape := compute.NewTape(compute.Reference())
 	for _, c := range []struct {
 		x, w   []int
 		groups int
@@ -127,7 +124,7 @@ func TestConv2DDirectRanges(t *testing.T) {
 		}
 		got := ""
 		for _, d := range convDirects {
-			if d.takesWeights(tape, p) {
+			if d.takesWeights(false, p) {
 				got += d.name
 			}
 		}

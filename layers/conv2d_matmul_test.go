@@ -6,6 +6,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 	"github.com/pumice-ml/pumice/layers/layertest"
 )
 
@@ -36,7 +37,7 @@ func TestConv2DMatMul(t *testing.T) {
 
 // TestConv2DMatMulLayer fuses the convolution with its ReLU, which the sigmoid alone reads, and takes the gradients.
 func TestConv2DMatMulLayer(t *testing.T) {
-	layertest.Run(t, forced{"matmul", Sequential{NewConv2D(6, 7, 1), ReLU{}, Sigmoid{}}}, layertest.Shape(2, 6, 5, 4))
+	layertest.Run(t, Sequential{NewConv2D(6, 7, 1), ReLU{}, Sigmoid{}}, forced("matmul", 2, 6, 5, 4))
 }
 
 // TestConv2DMatMulDeclines wants the product taken for what it can do and for nothing
@@ -61,15 +62,7 @@ func TestConv2DMatMulDeclines(t *testing.T) {
 	}
 }
 
-// forced is a layer for which a variant is taken.
-type forced struct {
-	variant string
-	Layer
+// forced is an input of a layer for which a variant is taken.
+func forced(variant string, dims ...int) layertest.Input {
+	return layertest.Input{Shape: dims, Switches: tapeoption.Switches{Variant: variant}}
 }
-
-func (f forced) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
-	t.Variant = f.variant
-	return f.Layer.Forward(t, x)
-}
-
-func (f forced) Walk(visit func(name string, p *compute.Param)) { f.Layer.(Walker).Walk(visit) }

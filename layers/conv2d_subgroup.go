@@ -7,42 +7,30 @@ import "github.com/pumice-ml/pumice/compute"
 
 // subgroupTiles are the kernels for subgroups of a size.
 type subgroupTiles struct {
+	name      string
 	even, odd *compute.Kernel
 	most      uint32 // products of a tile's row of taps, unless there is much work
 }
 
-func init() {
-	for _, s := range []struct {
-		variant, consts string
-		most            uint32
-	}{{"subgroup8", "", 800}, {"subgroup4", ",block=4,looked_up=1", 200}} {
-		k := subgroupTiles{
-			compute.NewKernel("conv2d_subgroup.forward"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
-			compute.NewKernel("conv2d_subgroup.forward_odd"+s.consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
-			s.most,
-		}
-		convForward.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-			return k.record(t, params.(convParams), false, x[0], x[1], x[2], x[3])
-		}})
-		convBackwardX.Prefer(compute.Variant{Name: s.variant, Suits: software, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-			p := params.(convParams)
-			return p.StrideH == 1 && p.StrideW == 1 && k.record(t, p.turned(), true, x[1], x[0], x[0], x[2])
-		}})
+var convSubgroups = []subgroupTiles{newSubgroupTiles("subgroup8", "", 800), newSubgroupTiles("subgroup4", ",block=4,looked_up=1", 200)}
+
+func newSubgroupTiles(name, consts string, most uint32) subgroupTiles {
+	return subgroupTiles{
+		name,
+		compute.NewKernel("conv2d_subgroup.forward"+consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
+		compute.NewKernel("conv2d_subgroup.forward_odd"+consts, convSubgroupDefine, compute.DotOf(tiledParams.terms)),
+		most,
 	}
 }
 
 // record records y += bias + convolution of x.
-func (k subgroupTiles) record(t *compute.Tape, c convParams, turned bool, x, weight, bias, y *compute.Tensor) bool {
+func (k subgroupTiles) record(c convParams, turned bool, x, weight, bias, y *compute.Tensor) bool {
 	p, ok := subgroupTile(c, turned, k.most)
-	if !ok {
-		return false
+	kernel := k.even
+	if p.OW%4 != 0 {
+		kernel = k.odd
 	}
-	if p.OW%4 == 0 {
-		k.even.Run(p, x, x, weight, bias, y)
-	} else {
-		k.odd.Run(p, x, x, weight, bias, y)
-	}
-	return true
+	return runIf(ok, kernel, p, x, x, weight, bias, y)
 }
 
 // subgroupTile chooses the tile, of at most so many products, by the work

@@ -6,44 +6,23 @@ import "github.com/pumice-ml/pumice/compute"
 // they load meets many others. They take every shape whose tiles fit; the plain
 // kernels of conv2d.wgsl take the rest.
 
-func init() {
-	convForward.Prefer(compute.Variant{Name: "tiled", Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		tiled, ok := tiles(params.(convParams), false)
-		if ok {
-			tiled.run(t, x[0], x[1], x[2], x[3])
-		}
-		return ok
-	}})
-	convBackwardX.Prefer(compute.Variant{Name: "tiled", Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		p := params.(convParams)
-		if p.StrideH != 1 || p.StrideW != 1 {
-			return false
-		}
-		tiled, ok := tiles(p.turned(), true)
-		if ok {
-			tiled.run(t, x[1], x[0], x[0], x[2])
-		}
-		return ok
-	}})
-	for _, v := range []struct {
-		name   string
-		kernel *compute.Kernel
-		most   uint32 // products
-		suits  func(compute.Info) bool
-	}{
-		{"looked_up", convTiledSplitLookedUp, 300, func(info compute.Info) bool { return software(info) && info.Subgroup == 4 }}, // SwiftShader
-		{"tiled", convTiledSplit, maxProducts, nil},
-	} {
-		convSplit.Prefer(compute.Variant{Name: v.name, Suits: v.suits, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-			p := params.(convParams)
-			tiled, ok := weightTiles(p, splitting(t.Device().Info()), v.most)
-			tiled.Splits = p.Splits
-			if ok = ok && tiled.short(); ok {
-				v.kernel.Run(tiled, x[0], x[0], x[1], x[1], x[2])
-			}
-			return ok
-		}})
-	}
+// splitTiles are the kernels for the gradient of the weights.
+type splitTiles struct {
+	name   string
+	kernel *compute.Kernel
+	most   uint32 // products
+	suits  func(compute.Info) bool
+}
+
+var convSplits = []splitTiles{
+	{"looked_up", convTiledSplitLookedUp, 300, func(info compute.Info) bool { return software(info) && info.Subgroup == 4 }}, // SwiftShader
+	{"tiled", convTiledSplit, maxProducts, nil},
+}
+
+func (s splitTiles) record(t *compute.Tape, p convParams, x []*compute.Tensor, _ bool) bool {
+	tiled, ok := weightTiles(p, splitting(t.Device().Info()), s.most)
+	tiled.Splits = p.Splits
+	return runIf(ok && tiled.short(), s.kernel, tiled, x[0], x[0], x[1], x[1], x[2])
 }
 
 // turned is the convolution of dy that gives the gradient of the input, of one with
@@ -124,16 +103,19 @@ func tiles(p convParams, turned bool) (tiledParams, bool) {
 	return t, best != 0 && p.S <= 100
 }
 
-// run records y += bias + convolution of x.
-func (p tiledParams) run(t *compute.Tape, x, weight, bias, y *compute.Tensor) {
+// runTiled records y += bias + convolution of x, and reports whether a tile does.
+func runTiled(t *compute.Tape, c convParams, turned bool, x, weight, bias, y *compute.Tensor) bool {
+	p, ok := tiles(c, turned)
+	if !ok {
+		return false
+	}
 	_, size := p.blocks()
 	packed := t.New(size)
 	convPack.Run(p, weight, packed)
 	if p.OW%4 == 0 {
-		convTiled.Run(p, x, x, packed, bias, y)
-	} else {
-		convTiledOdd.Run(p, x, x, packed, bias, y)
+		return runIf(true, convTiled, p, x, x, packed, bias, y)
 	}
+	return runIf(true, convTiledOdd, p, x, x, packed, bias, y)
 }
 
 // blocks counts the blocks of output channels of a group, and all packed

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // wholeConv is a convolution of one kind, with its operands: forwards, or to the gradient
@@ -73,8 +74,7 @@ func widened(v []float32) []float64 {
 // returns the result and the kernels' names.
 func (c *wholeConv) run(t *testing.T, dev *compute.Device, variant string) (got []float64, kernels []string) {
 	t.Helper()
-	tape := compute.NewTape(dev)
-	tape.Variant = variant
+	tape := compute.NewTape(dev, &tapeoption.Switches{Variant: variant})
 	a, b := tape.Input("a", compute.F32, len(c.a)), tape.Input("b", compute.F32, len(c.b))
 	write := map[*compute.Tensor][]float32{a: c.a, b: c.b}
 	of := tape.New(len(c.want))

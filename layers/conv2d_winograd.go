@@ -195,18 +195,6 @@ func winograd4Suits(info compute.Info) bool {
 	return hardware(info) && slices.Contains(strings.Split(os.Getenv("PUMICE_DEBUG"), ","), "+winograd4")
 }
 
-// prefer adds the variant to the kernels of the convolution.
-func (w *winograd) prefer(name string, suits func(compute.Info) bool) {
-	convForward.Prefer(compute.Variant{Name: name, Suits: suits, Prove: func(dev *compute.Device) error { return w.prove(dev, false) }, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		p := params.(convParams)
-		return (t.Variant != "" || w.taken(p)) && w.record(t, p, false, x[0], x[1], x[2], x[3])
-	}})
-	convBackwardX.Prefer(compute.Variant{Name: name, Suits: suits, Prove: func(dev *compute.Device) error { return w.prove(dev, true) }, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		p := params.(convParams)
-		return p.StrideH == 1 && p.StrideW == 1 && (t.Variant != "" || w.taken(p.turned())) && w.record(t, p.turned(), true, x[1], x[0], x[0], x[2])
-	}})
-}
-
 // flushed is how far subnormal results that are taken for zeros may move a number that
 // has gone through l twice: in a pass at most 6 operations, whose results are multiplied
 // by at most 8 in that pass and by a row of l in the next.

@@ -76,7 +76,7 @@ func TestWinogradLayer(t *testing.T) {
 	for _, name := range []string{"winograd2", "winograd4"} {
 		l := NewConv2D(3, 4, 3)
 		l.Padding = 1
-		layertest.Run(t, forced{name, Sequential{l, ReLU{}, Sigmoid{}}}, layertest.Shape(2, 3, 7, 5))
+		layertest.Run(t, Sequential{l, ReLU{}, Sigmoid{}}, forced(name, 2, 3, 7, 5))
 	}
 }
 

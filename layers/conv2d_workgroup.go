@@ -20,7 +20,7 @@ type convTile struct {
 // convTiles are the tiles, the largest first. The first one has twice the steps of the
 // second, in memory that not all GPUs have and that others have no more of.
 var convTiles = []convTile{
-	newConvTile("workgroup128deep", ",tile_k=32", 256, func(info compute.Info) bool { return info.Type == "discrete" }),
+	newConvTile("workgroup128deep", ",tile_k=32", 256, discrete),
 	newConvTile("workgroup128", "", fewTerms, hardware),
 	newConvTile("workgroup64", ",tile_m=64,tile_n=64,columns=4", fewTerms, hardware),
 	newConvTile("workgroup32", ",tile_m=32,tile_n=64,rows=4,columns=4", fewTerms, hardware),
@@ -28,11 +28,10 @@ var convTiles = []convTile{
 }
 
 func newConvTile(name, consts string, terms uint32, suits func(compute.Info) bool) convTile {
-	forward := compute.NewKernel("conv2d_workgroup.forward"+consts, func(p convParams, b [][]float64) {
-		convForwardDefine(p, [][]float64{b[0], b[1], b[3], b[4]})
-	}, compute.DotOf(convParams.terms))
 	return convTile{
-		tile{name, forward.Const("tile_m"), forward.Const("tile_n"), forward},
+		tile{name, compute.NewKernel("conv2d_workgroup.forward"+consts, func(p convParams, b [][]float64) {
+			convForwardDefine(p, [][]float64{b[0], b[1], b[3], b[4]})
+		}, compute.DotOf(convParams.terms))},
 		compute.NewKernel("conv2d_workgroup.backward_x"+consts, convBackwardXDefine, compute.DotOf(convParams.turnedTerms)),
 		compute.NewKernel("conv2d_workgroup_weights.split"+consts, convRangesDefine, compute.DotOf(func(p convParams) int { return int(p.part()) })),
 		terms, suits,

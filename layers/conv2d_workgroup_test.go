@@ -10,6 +10,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // convCase is a convolution of n images.
@@ -87,8 +88,7 @@ func TestConv2DWorkgroup(t *testing.T) {
 		}
 		for _, c := range convCases {
 			t.Run(fmt.Sprint(tile.name, c), func(t *testing.T) {
-				tape := compute.NewTape(dev)
-				tape.Row = 4
+				tape := compute.NewTape(dev, &tapeoption.Switches{Row: 4})
 				_, _, values := c.runTile(tape, tile)
 				found, err := tape.Verify(context.Background(), writeAll(values), compute.Specialise)
 				devicetest.Check(t, found, err)
@@ -107,8 +107,7 @@ func TestConv2DWorkgroupVariants(t *testing.T) {
 	for name, l := range map[string]*Conv2D{"workgroup128": NewConv2D(100, 97, 3), "workgroup32": grouped} {
 		tile := convTiles[slices.IndexFunc(convTiles, func(c convTile) bool { return c.name == name })]
 		Initialize(l, 3)
-		tape := compute.NewTape(dev)
-		tape.Variant = tile.name
+		tape := compute.NewTape(dev, &tapeoption.Switches{Variant: tile.name})
 		values := map[*compute.Tensor][]float32{}
 		x := input(tape, values, "x", 1, 3, l.Weight.Shape[1]*max(l.Groups, 1), 12, 10)
 		y := l.Forward(tape, x)

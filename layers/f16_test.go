@@ -1,12 +1,12 @@
 package layers
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // TestBiasF16 adds a bias to sums that f16 cannot hold, or not exactly enough.
@@ -31,8 +31,8 @@ func TestBiasF16(t *testing.T) {
 	} {
 		for _, v := range []struct{ x, weight, bias, want float32 }{{1000, 70, -10000, 60000}, {1025, 1 + 0x1p-10, -1026, 0x1p-10}} {
 			c.weight.Data[0], c.bias.Data[0] = v.weight, v.bias
-			tape := compute.NewTape(dev)
-			tape.Storage, tape.Variant = compute.F16, c.variant
+			tape := compute.NewTape(dev, &tapeoption.Switches{Variant: c.variant})
+			tape.Storage = compute.F16
 			x := tape.Input("x", compute.F32, c.dims...)
 			y := c.layer.Forward(tape, x)
 			tape.Keep(y)
@@ -68,15 +68,6 @@ func TestMulF16(t *testing.T) {
 		t.Errorf("got %v, want 302", got[0])
 	}
 	dev.Forget(w)
-}
-
-// TestConv2DOrder wants the variants that do with fewer products before those that take
-// every shape.
-func TestConv2DOrder(t *testing.T) {
-	all := convForward.Variants()
-	if !slices.Equal(all[:3], []string{"matmul", "winograd4", "winograd2"}) || !slices.Equal(all[:3], convBackwardX.Variants()[:3]) {
-		t.Errorf("variants %v, %v", all, convBackwardX.Variants())
-	}
 }
 
 // TestQuantizeLong refuses a layer whose sums are too long for one invocation.

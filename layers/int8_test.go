@@ -12,6 +12,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // TestQuantizeRows wants each row on a scale of its own, rounded to the nearest, ties to
@@ -120,8 +121,7 @@ func TestQuantizedLayers(t *testing.T) {
 				values[i] = float32(even(4, i))
 			}
 			for _, without := range [][]compute.Pass{nil, {compute.Specialise}} {
-				tape := compute.NewTape(dev)
-				tape.Row = 1
+				tape := compute.NewTape(dev, &tapeoption.Switches{Row: 1})
 				x := tape.Input("x", compute.F32, c.x...)
 				tape.Keep(q.Forward(tape, x))
 				found, err := tape.Verify(ctx, func(p *compute.Program) error { return p.Write(x, values) }, without...)

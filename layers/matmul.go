@@ -30,6 +30,7 @@ func MatMul(a, b, y *compute.Tensor, o MatMulOptions) {
 	if k != kb || m != my || n != ny || batch != max(batchA, batchB) || (batchA != batch && batchA != 1) || (batchB != batch && batchB != 1) {
 		panic(fmt.Sprintf("layers: MatMul: %v by %v (transposed %v, %v) to %v", a.Shape(), b.Shape(), o.TransposeA, o.TransposeB, y.Shape()))
 	}
+	y.Tape().Use(matmulRules()...)
 	p := matmulParams{Batch: uint32(batch), M: uint32(m), N: uint32(n), K: uint32(k)}
 	if o.TransposeA {
 		p.TransposeA = 1
@@ -67,7 +68,9 @@ type matmulParams struct {
 	TransposeA, TransposeB, StrideA, StrideB uint32
 }
 
-var matmulForward = compute.NewKernel("matmul.forward", matmulDefine, compute.DotOf(func(p matmulParams) int { return int(p.K1 - p.K0) }))
+var matmulForward = compute.NewKernel("matmul.forward", matmulDefine, compute.DotOf(matmulParams.terms))
+
+func (p matmulParams) terms() int { return int(p.K1 - p.K0) }
 
 func matmulDefine(p matmulParams, b [][]float64) {
 	m, n, k, sum := int(p.M), int(p.N), int(p.K), int(p.K1-p.K0)

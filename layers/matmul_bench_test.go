@@ -6,6 +6,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // BenchmarkMatMul reports GFLOP/s of each variant, which it forces on any adapter, and
@@ -34,13 +35,12 @@ func BenchmarkMatMul(b *testing.B) {
 		if s.o.TransposeB {
 			name += ",tb"
 		}
-		for _, variant := range append(matmulForward.Variants(), "plain") {
+		for _, variant := range variantsOf(matmulForward) {
 			b.Run(name+"/"+variant, func(b *testing.B) {
 				if dev.Info().Type == "software" && s.m*s.k*s.n > 1<<30 {
 					b.Skip("it is for GPUs: minutes on a software adapter")
 				}
-				t := compute.NewTape(dev)
-				t.Variant = variant
+				t := compute.NewTape(dev, &tapeoption.Switches{Variant: variant})
 				left, right, _ := s.operands(t)
 				y := t.Zeros(s.batch, s.m, s.n)
 				MatMul(left, right, y, s.o)

@@ -9,12 +9,10 @@ import "github.com/pumice-ml/pumice/compute"
 // longPart is the shortest part of k that is worth a workgroup.
 const longPart = 256
 
-// splitRecord is Record of the variant split. Where a tape
-// asks for nothing else it takes shorter parts too.
-func splitRecord(t *compute.Tape, params any, x []*compute.Tensor) bool {
-	p := params.(matmulParams)
+// splitRecord records the variant split. Asked for, it takes shorter parts too.
+func splitRecord(t *compute.Tape, p matmulParams, x []*compute.Tensor, asked bool) bool {
 	which, splits := productSplits(p.M, p.N, p.K1-p.K0)
-	if t.Variant != "" {
+	if asked {
 		splits = max(splits, min(3, (p.K1-p.K0)/32))
 	}
 	if splits < 2 {

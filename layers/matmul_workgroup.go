@@ -13,10 +13,13 @@ import "github.com/pumice-ml/pumice/compute"
 
 // tile is a kernel that computes rows by columns of y in a workgroup.
 type tile struct {
-	name          string
-	rows, columns int
-	kernel        *compute.Kernel
+	name   string
+	kernel *compute.Kernel
 }
+
+func (t tile) rows() int { return t.kernel.Const("tile_m") }
+
+func (t tile) columns() int { return t.kernel.Const("tile_n") }
 
 // productTiles are the tiles, the largest first.
 var productTiles = []tile{
@@ -27,8 +30,7 @@ var productTiles = []tile{
 }
 
 func newTile(name, kernel string) tile {
-	k := compute.NewKernel(kernel, matmulTiledDefine, compute.DotOf(func(p matmulTiledParams) int { return int(p.Part) }))
-	return tile{name, k.Const("tile_m"), k.Const("tile_n"), k}
+	return tile{name, compute.NewKernel(kernel, matmulTiledDefine, compute.DotOf(func(p matmulTiledParams) int { return int(p.Part) }))}
 }
 
 // deepTile is the largest tile with twice the columns of A at a time, in 32 KiB of a
@@ -38,40 +40,12 @@ var deepTile = newTile("workgroup128deep", "matmul_workgroup.forward,tile_k=32")
 // deepSum is the shortest sum that is worth it.
 const deepSum = 256
 
-func init() {
-	matmulForward.Prefer(compute.Variant{Name: "matvec", Suits: hardware, Record: matvecRecord})
-	matmulForward.Prefer(compute.Variant{Name: "split", Suits: hardware, Record: splitRecord})
-	discrete := func(info compute.Info) bool { return info.Type == "discrete" }
-	matmulForward.Prefer(compute.Variant{Name: deepTile.name, Suits: discrete, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-		p := params.(matmulParams)
-		ok := productTile(p.M, p.N) == 0 && p.K1-p.K0 >= deepSum
-		if t.Variant != "" {
-			ok = deepTile.fits(p.M, p.N)
-		}
-		if ok {
-			deepTile.kernel.Run(p.tiled(1), x...)
-		}
-		return ok
-	}})
-	for i, tile := range productTiles {
-		matmulForward.Prefer(compute.Variant{Name: tile.name, Suits: hardware, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
-			p := params.(matmulParams)
-			ok := productTile(p.M, p.N) == i
-			if t.Variant != "" {
-				ok = tile.fits(p.M, p.N)
-			}
-			if !ok {
-				return false
-			}
-			tile.kernel.Run(p.tiled(1), x...)
-			return true
-		}})
+// record records y += the product where the tile is to be taken, or, asked for, fits.
+func (t tile) record(p matmulParams, x []*compute.Tensor, asked, best bool) bool {
+	if asked && !t.fits(p.M, p.N) || !asked && !best {
+		return false
 	}
-}
-
-// hardware reports whether an adapter is a GPU, whose kind browsers do not tell.
-func hardware(info compute.Info) bool {
-	return info.Type == "discrete" || info.Type == "integrated" || info.Type == "unknown"
+	return runIf(true, t.kernel, p.tiled(1), x...)
 }
 
 // busy is how many workgroups keep a large GPU busy.
@@ -81,7 +55,7 @@ const busy = 128
 // enough workgroups, and fits.
 func productTile(m, n uint32) int {
 	last := len(productTiles) - 1
-	if int(m) <= productTiles[last].rows {
+	if int(m) <= productTiles[last].rows() {
 		return last
 	}
 	for i, t := range productTiles[:last-1] {
@@ -93,10 +67,10 @@ func productTile(m, n uint32) int {
 }
 
 // fits reports whether the matrix fills three quarters of a tile in both directions.
-func (t tile) fits(m, n uint32) bool { return 4*int(m) >= 3*t.rows && 4*int(n) >= 3*t.columns }
+func (t tile) fits(m, n uint32) bool { return 4*int(m) >= 3*t.rows() && 4*int(n) >= 3*t.columns() }
 
 func (t tile) workgroups(m, n uint32) int {
-	return ((int(m) + t.rows - 1) / t.rows) * ((int(n) + t.columns - 1) / t.columns)
+	return ((int(m) + t.rows() - 1) / t.rows()) * ((int(n) + t.columns() - 1) / t.columns())
 }
 
 type matmulTiledParams struct {

@@ -15,15 +15,10 @@ var matvecForward = compute.NewKernel("matvec.forward", func(p matvecParams, b [
 	matmulDefine(matmulParams{p.Batch, p.M, p.N, p.K, p.K0, p.K1, p.TransposeA, p.TransposeB, p.StrideA, p.StrideB}, b)
 }, compute.DotOf(func(p matvecParams) int { return int(p.K1 - p.K0) }))
 
-// matvecRecord is Record of the variant matvec.
-func matvecRecord(_ *compute.Tape, params any, x []*compute.Tensor) bool {
-	p := params.(matmulParams)
-	if p.M > matvecRows {
-		return false
-	}
+// matvecRecord records the variant matvec.
+func matvecRecord(_ *compute.Tape, p matmulParams, x []*compute.Tensor, _ bool) bool {
 	q := matvecParams{p.Batch, p.M, p.N, p.K, p.K0, p.K1, p.TransposeA, p.TransposeB, p.StrideA, p.StrideB, p.across()}
-	matvecForward.Run(q, x...)
-	return true
+	return runIf(p.M <= matvecRows, matvecForward, q, x...)
 }
 
 // across is how many invocations of a workgroup lie side by side, of 4 columns each; the

@@ -23,6 +23,7 @@ func (l MaxPool2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	p := maxPool2DParams{pool.Planes, pool.H, pool.W, pool.OH, pool.OW, pool.Size, pool.Stride, pool.Padding, 0}
 	shape := []int{x.Dim(0), x.Dim(1), int(p.OH), int(p.OW)}
 	y, at := t.New(shape...), t.NewU32(shape...)
+	t.Use(maxPool2DRules()...)
 	maxPool2DForward.Run(p, x, y, at)
 	t.OnBackward(func() { maxPool2DBackward.Run(p, at, t.Grad(y), t.Grad(y), t.Grad(x)) })
 	return y
@@ -43,21 +44,43 @@ func poolString(name string, size, stride, padding int) string {
 
 type maxPool2DParams struct {
 	Planes, H, W, OH, OW, Size, Stride, Padding uint32
-	Gated                                       uint32
+	Gated                                       uint32 // else the gate is any tensor
 }
 
 func (p maxPool2DParams) pool() poolParams {
 	return poolParams{p.Planes, p.H, p.W, p.OH, p.OW, p.Size, p.Stride, p.Padding}
 }
 
-// The gate is any tensor where p is not Gated.
-func init() {
-	maxPool2DBackward.Absorb(compute.Fusion{Then: reluBackward, Merge: func(first, then *compute.Dispatch, dx *compute.Tensor) (any, []*compute.Tensor, bool) {
-		p, taken, dy := first.Params.(maxPool2DParams), first.Tensors[0], first.Tensors[1]
-		ok := p.Gated == 0
-		p.Gated = 1
-		return p, []*compute.Tensor{taken, dy, then.Tensors[0], dx}, ok
-	}})
+// maxPool2DRules are the rules of the pool and its gradient: a ReLU's gradient that comes
+// after that of the pool, windows of 2 x 2, and their gradient over the ReLU's result.
+func maxPool2DRules() []compute.Rule {
+	return []compute.Rule{
+		{Name: "gated", Of: []*compute.Kernel{maxPool2DBackward, reluBackward}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
+			p, x, relu := runs[0].Params.(maxPool2DParams), runs[0].Tensors, runs[1].Tensors
+			if p.Gated != 0 || !relu[1].Same(x[3]) || relu[2].Same(x[3]) {
+				return false
+			}
+			p.Gated = 1
+			maxPool2DBackward.Run(p, x[0], x[1], relu[0], relu[2])
+			return true
+		}},
+		variant("pairs", maxPool2DForward, nil, func(_ *compute.Tape, p maxPool2DParams, x []*compute.Tensor, _ bool) bool {
+			return p.runPairs(maxPool2DPairsForward, x)
+		}),
+		variant("pairs", maxPool2DBackward, nil, func(_ *compute.Tape, p maxPool2DParams, x []*compute.Tensor, _ bool) bool {
+			return p.runPairs(maxPool2DPairsBackward, x)
+		}),
+		{Name: "over", Of: []*compute.Kernel{maxPool2DPairsBackward}, Over: [2]string{"gate", "dx"}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
+			maxPool2DPairsBackwardOver.Run(runs[0].Params, runs[0].Tensors[:3]...)
+			return true
+		}},
+	}
+}
+
+// class is p in a class of batches.
+func (p maxPool2DParams) class() any {
+	p.Planes = compute.BatchClass(p.Planes)
+	return p
 }
 
 func maxPool2DForwardDefine(p maxPool2DParams, b [][]float64) {

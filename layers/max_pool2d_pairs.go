@@ -8,26 +8,10 @@ import (
 
 // The kernels of windows of 2 x 2 without padding, whose rows are whole quads: they
 // load four elements at once, and find what an element belongs to without loops.
-func init() {
-	pairs := func(params any) (maxPool2DPairsParams, bool) {
-		p := params.(maxPool2DParams)
-		return maxPool2DPairsParams{p.Planes, p.H, p.W, p.Gated}, p.Size == 2 && p.Stride == 2 && p.Padding == 0 && p.H%2 == 0 && p.W%4 == 0
-	}
-	maxPool2DForward.Prefer(compute.Variant{Name: "pairs", Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
-		p, ok := pairs(params)
-		if ok {
-			maxPool2DPairsForward.Run(p, x...)
-		}
-		return ok
-	}})
-	maxPool2DBackward.Prefer(compute.Variant{Name: "pairs", Record: func(_ *compute.Tape, params any, x []*compute.Tensor) bool {
-		p, ok := pairs(params)
-		if ok {
-			maxPool2DPairsBackward.Run(p, x...)
-		}
-		return ok
-	}})
-	maxPool2DPairsBackward.Overwrite("gate", "dx", maxPool2DPairsBackwardOver)
+// runPairs runs one of them, where it can.
+func (p maxPool2DParams) runPairs(k *compute.Kernel, x []*compute.Tensor) bool {
+	ok := p.Size == 2 && p.Stride == 2 && p.Padding == 0 && p.H%2 == 0 && p.W%4 == 0
+	return runIf(ok, k, maxPool2DPairsParams{p.Planes, p.H, p.W, p.Gated}, x...)
 }
 
 type maxPool2DPairsParams struct{ Planes, H, W, Gated uint32 }

@@ -47,6 +47,7 @@ func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *c
 	weights := t.Constant("class weights", w, classes)
 	nll, lse := t.NewF32(rows, 2), t.NewF32(rows, 2)
 	loss, total := t.NewF32(1), t.NewF32(1)
+	t.Use(crossEntropyRules()...)
 	crossEntropyForward.Run(p, y, target, weights, nll, lse)
 	part := nll
 	if rows > sumChunk {

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"math"
+	"slices"
 
 	"github.com/pumice-ml/pumice/compute"
 )
@@ -17,28 +18,27 @@ const mostLogits = 1 << 15
 // mostClasses keeps the loops of an invocation inside the budget.
 const mostClasses = 1 << 12
 
-func init() {
-	tail := []*compute.Kernel{crossEntropyMean, crossEntropyBackward}
-	for _, parts := range [][]*compute.Kernel{
-		append([]*compute.Kernel{crossEntropyForward}, tail...),
-		append([]*compute.Kernel{crossEntropyForward, crossEntropyGather}, tail...),
-	} {
-		crossEntropyGradient.Unite(compute.Union{Parts: parts, Merge: mergeCrossEntropy})
+// crossEntropyRules are the one run in the place of the others: forward, gather where
+// there are many rows, mean and backward.
+func crossEntropyRules() (rules []compute.Rule) {
+	for _, gather := range [][]*compute.Kernel{nil, {crossEntropyGather}} {
+		rules = append(rules, compute.Rule{
+			Name: "gradient", Of: slices.Concat([]*compute.Kernel{crossEntropyForward}, gather, []*compute.Kernel{crossEntropyMean, crossEntropyBackward}),
+			Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool { return recordCrossEntropy(runs) },
+		})
 	}
+	return rules
 }
 
-// mergeCrossEntropy is the run in the place of the others: forward, gather where there
-// are many rows, mean and backward.
-func mergeCrossEntropy(runs []compute.Dispatch) (params any, tensors []*compute.Tensor, ok bool) {
+func recordCrossEntropy(runs []compute.Dispatch) bool {
 	forward, mean, backward := runs[0].Tensors, runs[len(runs)-2].Tensors, runs[len(runs)-1].Tensors
 	x, labels, weights, nll, lse := forward[0], forward[1], forward[2], forward[3], forward[4]
-	part, p := nll, runs[0].Params.(crossEntropyParams)
+	part, p, ok := nll, runs[0].Params.(crossEntropyParams), true
 	if len(runs) > 3 {
 		part = runs[1].Tensors[1]
 		ok = runs[1].Tensors[0].Same(nll)
 	} else {
 		p.Parts, p.Length = p.Rows, 1
-		ok = true
 	}
 	for _, same := range [][2]*compute.Tensor{
 		{mean[0], part}, {backward[0], x}, {backward[1], labels}, {backward[2], weights}, {backward[3], lse}, {backward[4], mean[2]},
@@ -46,7 +46,10 @@ func mergeCrossEntropy(runs []compute.Dispatch) (params any, tensors []*compute.
 		ok = ok && same[0].Same(same[1])
 	}
 	ok = ok && int(p.Parts) <= crossEntropyGradient.Const("most_parts") && p.Classes <= mostClasses && uint64(p.Rows)*uint64(p.Classes) <= mostLogits
-	return p, []*compute.Tensor{x, labels, weights, backward[5], nll, lse, mean[1], backward[6]}, ok
+	if ok {
+		crossEntropyGradient.Run(p, x, labels, weights, backward[5], nll, lse, mean[1], backward[6])
+	}
+	return ok
 }
 
 // crossEntropyGradient: nll and lse are off as in their own kernel, and what is made of

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train/data"
 )
@@ -123,10 +124,12 @@ func TestLoads(t *testing.T) {
 			defer func() { dev.Forget(append(append(held.arrays(), clock), sums.arrays()...)...) }()
 			clock.Ints[0], clock.Ints[1] = 7, 5
 			for _, shuffled := range []bool{false, true} {
-				tape := compute.NewTape(dev)
-				if tape.Clock = clock; shuffled {
-					tape.Row = 1
+				switches := &tapeoption.Switches{}
+				if shuffled {
+					switches.Row = 1
 				}
+				tape := compute.NewTape(dev, switches)
+				tape.Clock = clock
 				x, y := held.record(tape, clock, 2, 11, 5, shuffled)
 				sums.record(tape, tape.Zeros(1), tape.Zeros(11, max(held.spec.Targets, len(held.spec.Classes))), y)
 				found, err := tape.Verify(context.Background(), nil)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 	"github.com/pumice-ml/pumice/testdata"
 )
 
@@ -86,10 +87,9 @@ func TestOptimizerKernels(t *testing.T) {
 				b := compute.RandomBits(2, 0, 0, uint32(i))
 				w.Data[i], grad[i] = compute.Uniform(b[0])-0.5, (compute.Uniform(b[1])-0.5)*float32(math.Exp2(float64(b[2]%30)-20))
 			}
-			tape := compute.NewTape(dev)
+			tape := compute.NewTape(dev, &tapeoption.Switches{Row: 1})
 			dw := tape.Input("dw", compute.F32, n)
 			tape.SetGrad(tape.Param(w), dw)
-			tape.Row = 1
 			o.Update(tape, s)
 			o.Update(tape, s) // the second time from a state that is not zero
 			found, err := tape.Verify(context.Background(), func(p *compute.Program) error { return p.Write(dw, grad) })
@@ -109,11 +109,12 @@ func TestStepKernels(t *testing.T) {
 	clock, sums := compute.NewParamU32("clock", 2), newSums(0)
 	clock.Ints[0], clock.Ints[1] = 13, 5
 	for _, shuffled := range []bool{false, true} {
-		tape := compute.NewTape(dev)
-		tape.Training, tape.Clock = true, clock
+		switches := &tapeoption.Switches{}
 		if shuffled {
-			tape.Row = 1
+			switches.Row = 1
 		}
+		tape := compute.NewTape(dev, switches)
+		tape.Training, tape.Clock = true, clock
 		x, y := set.record(tape, clock, 3, 70, 6, shuffled)
 		loss := tape.Zeros(1)
 		logits := tape.Reshape(x, 70, 64)

@@ -6,9 +6,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // SaveBest writes a checkpoint after each epoch that is the best so far, beside that of
@@ -49,8 +49,6 @@ func (s *SaveEvery) check() error {
 	}
 	return nil
 }
-
-var epochFile = regexp.MustCompile(`^epoch-(\d{4,})\.safetensors$`)
 
 // file is where the checkpoint of an epoch goes, or "".
 func (s *SaveEvery) file(epoch int) string {
@@ -108,14 +106,19 @@ func epochsIn(folder string) (found []int, err error) {
 		return nil, fmt.Errorf("train: SaveEvery: %w", err)
 	}
 	for _, entry := range list {
-		if m := epochFile.FindStringSubmatch(entry.Name()); m != nil {
-			if n, err := strconv.Atoi(m[1]); err == nil && entry.Name() == epochName(n) {
-				found = append(found, n)
-			}
+		if n, ok := epochOf(entry.Name()); ok {
+			found = append(found, n)
 		}
 	}
 	slices.Sort(found)
 	return found, nil
+}
+
+// epochOf is the epoch whose file has a name, if it is one.
+func epochOf(name string) (epoch int, ok bool) {
+	digits, _ := strings.CutPrefix(strings.TrimSuffix(name, ".safetensors"), "epoch-")
+	epoch, err := strconv.Atoi(digits)
+	return epoch, err == nil && epoch >= 0 && name == epochName(epoch)
 }
 
 func removeEpochs(folder string, epochs []int) error {
@@ -141,7 +144,10 @@ func (l *Loop) apart() error {
 				return fmt.Errorf("train: %s and %s are both %s, want two files", other, name, path)
 			}
 		}
-		if l.SaveEvery != nil && paths[name] != "" && filepath.Dir(path) == filepath.Clean(l.SaveEvery.Folder) && epochFile.MatchString(filepath.Base(path)) {
+		if l.SaveEvery != nil && paths[name] != "" && filepath.Dir(path) == filepath.Clean(l.SaveEvery.Folder) {
+			if _, ok := epochOf(filepath.Base(path)); !ok {
+				continue
+			}
 			return fmt.Errorf("train: %s is %s, which is a name of SaveEvery's files", name, path)
 		}
 	}

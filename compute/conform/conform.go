@@ -26,6 +26,7 @@ import (
 	"strings"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // Op is something to check.
@@ -140,9 +141,11 @@ func parseShape(text string) (map[string]float64, error) {
 	return sizes, nil
 }
 
-// Recorder is what an op records on: a tape, with the sizes and values of a case.
+// Recorder is what an op records on: a tape, with the sizes and values of a case. An op
+// may set Row, the most workgroups in x before its grids are folded.
 type Recorder struct {
 	*compute.Tape
+	*tapeoption.Switches
 
 	shape   string
 	sizes   map[string]float64
@@ -160,11 +163,12 @@ func newRecorder(dev *compute.Device, c Case) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("conform: %s: %w", c.Name(), err)
 	}
+	switches := &tapeoption.Switches{NonFinite: c.Pattern == special, Variant: c.Variant}
 	r := &Recorder{
-		Tape: compute.NewTape(dev), shape: c.Shape, sizes: sizes, values: values{pattern: c.Pattern, seed: c.Seed},
+		Tape: compute.NewTape(dev, switches), Switches: switches, shape: c.Shape, sizes: sizes, values: values{pattern: c.Pattern, seed: c.Seed},
 		inputs: map[*compute.Tensor][]float32{}, indices: map[*compute.Tensor][]uint32{},
 	}
-	r.Training, r.NonFinite, r.Variant, r.Storage = true, c.Pattern == special, c.Variant, c.Storage
+	r.Training, r.Storage = true, c.Storage
 	// Every second pattern adds to gradients that are not 0, every third folds the
 	// grid to a column.
 	turn := slices.Index(Patterns(), c.Pattern)

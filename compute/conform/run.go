@@ -205,7 +205,7 @@ func variants(dev *compute.Device, c Case) (names []string) {
 	r.values.zero = true
 	c.Op.Record(r)
 	for _, d := range r.Dispatches() {
-		for _, v := range d.Kernel.Variants() {
+		for _, v := range r.Variants(d.Kernel) {
 			if !slices.Contains(names, v) {
 				names = append(names, v)
 			}

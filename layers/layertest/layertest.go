@@ -17,6 +17,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
 // Layer is what layers.Layer is.
@@ -32,6 +33,8 @@ type Input struct {
 	Scale float64 // default 2
 	Below uint32
 	Eval  bool // record the tape for evaluation, not training
+
+	Switches tapeoption.Switches // of the tape; those of the first input count
 }
 
 // Shape is an Input of float32 numbers.
@@ -107,8 +110,9 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 			"gpu without passes, folded": {[]compute.Pass{compute.Prune, compute.Accumulate, compute.Specialise}, seed, 2},
 		} {
 			t.Run(name, func(t *testing.T) {
+				inputs := slices.Clone(inputs)
+				inputs[0].Switches.Row = c.row
 				r := record(gpu, op, params, inputs, c.seed)
-				r.tape.Row = c.row
 				defer gpu.Forget(r.tape.Clock)
 				found, err := r.tape.Verify(context.Background(), r.write, c.without...)
 				devicetest.Check(t, found, err)
@@ -142,7 +146,8 @@ type recording struct {
 const seed = 0.625
 
 func record(dev *compute.Device, op func(t *compute.Tape, x []*compute.Tensor) *compute.Tensor, params []*compute.Param, inputs []Input, seed float32) *recording {
-	tape := compute.NewTape(dev)
+	switches := inputs[0].Switches
+	tape := compute.NewTape(dev, &switches)
 	tape.Training = !inputs[0].Eval
 	tape.Clock = &compute.Param{Name: "clock", Shape: []int{2}, Ints: []uint32{3, 7}, Frozen: true}
 	r := &recording{tape: tape, values: map[*compute.Tensor][]float64{}}
