@@ -44,8 +44,10 @@ func unroll(f *For, consts *Constants, isLocal func(string) bool) ([]Stmt, error
 	if !ok || first.Kind == Bool {
 		return nil, fmt.Errorf("the loop over %s starts at %s, want a constant", init.Name, Text(init.Init))
 	}
-	if kind, typed := kindOf(init.Type); typed {
+	if kind, typed := consts.kindOf(init.Type); typed {
 		first.Kind = kind
+	} else if init.Type != nil {
+		return nil, fmt.Errorf("the loop over %s counts %s, want u32 or i32", init.Name, Text(init.Type))
 	} else if first.Kind == Abstract {
 		first.Kind = I32
 	}
@@ -81,7 +83,7 @@ func unroll(f *For, consts *Constants, isLocal func(string) bool) ([]Stmt, error
 			return nil, fmt.Errorf("the loop over %s counts to %d", init.Name, i)
 		}
 		m := &mapper{expr: func(m *mapper, x Expr) Expr { return folded(m, x, consts, isLocal) }}
-		m.locals = append(m.locals, local{init.Name, v.literal()})
+		m.locals = append(m.locals, local{init.Name, v.expr()})
 		turns = append(turns, m.block(f.Body))
 	}
 	return turns, nil
@@ -96,7 +98,7 @@ func folded(m *mapper, x Expr, consts *Constants, isLocal func(string) bool) Exp
 	}
 	index := m.x(at.I)
 	if v, ok := consts.Eval(func(name string) bool { return isLocal(name) || m.isLocal(name) }, index); ok && v.N >= 0 && v.Kind != Bool {
-		index = (&Value{U32, v.N}).literal()
+		index = Value{U32, v.N}.expr()
 	}
 	return &Index{at.Pos, m.x(at.X), index}
 }
