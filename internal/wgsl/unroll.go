@@ -5,6 +5,10 @@ import "fmt"
 // mostUnrolled is how many times, at most, a body is written out for one loop.
 const mostUnrolled = 4096
 
+// mostWritten is how many expressions and statements, at most, one loop becomes: loops in
+// each other multiply.
+const mostWritten = 1 << 18
+
 // Unroll expands the loops that are marked for it, the inner ones first, into a block for
 // each turn. Such a loop counts a variable of its own from a constant up to one, by a
 // constant step; a body that leaves the loop, or changes the variable, stays in a loop.
@@ -76,6 +80,9 @@ func unroll(f *For, consts *Constants, isLocal func(string) bool) ([]Stmt, error
 	if n := (last.N - first.N + step - 1) / step; n > mostUnrolled {
 		return nil, fmt.Errorf("the loop over %s has %d turns, at most %d", init.Name, n, mostUnrolled)
 	}
+	if n := (last.N - first.N + step - 1) / step * size(f.Body); n > mostWritten {
+		return nil, fmt.Errorf("the loop over %s is %d expressions and statements long when expanded, at most %d", init.Name, n, mostWritten)
+	}
 	var turns []Stmt
 	for i := first.N; i < last.N; i += step {
 		v, ok := inside(first.Kind, i)
@@ -101,6 +108,20 @@ func folded(m *mapper, x Expr, consts *Constants, isLocal func(string) bool) Exp
 		index = Value{U32, v.N}.expr()
 	}
 	return &Index{at.Pos, m.x(at.X), index}
+}
+
+// size counts the expressions and statements of a block.
+func size(b *Block) (n int64) {
+	m := visit(func(*mapper, Expr) bool {
+		n++
+		return true
+	})
+	m.stmt = func(*mapper, Stmt) ([]Stmt, bool) {
+		n++
+		return nil, false
+	}
+	m.block(b)
+	return n
 }
 
 func isName(x Expr, name string) bool {

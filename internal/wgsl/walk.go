@@ -12,7 +12,7 @@ type mapper struct {
 	stmt func(m *mapper, s Stmt) (list []Stmt, ok bool)
 	// local gives the name that a declaration of the function at hand gets.
 	local func(name string) string
-	// cut gives the statements of a list that are mapped at all.
+	// cut gives the statements that stay of a list, mapped.
 	cut func(list []Stmt) []Stmt
 
 	locals []local
@@ -184,12 +184,12 @@ func (m *mapper) parts(x Expr) Expr {
 
 // list maps the statements of a scope that the caller has opened.
 func (m *mapper) list(list []Stmt) []Stmt {
-	if m.cut != nil {
-		list = m.cut(list)
-	}
 	made := make([]Stmt, 0, len(list))
 	for _, s := range list {
 		made = append(made, m.statement(s)...)
+	}
+	if m.cut != nil {
+		made = m.cut(made)
 	}
 	return made
 }
