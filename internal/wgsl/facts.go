@@ -168,7 +168,7 @@ func (s *symbols) indexed(list []Stmt, name string) []Stmt {
 	m := &mapper{}
 	m.expr = func(_ *mapper, x Expr) Expr {
 		switch x.(type) {
-		case *Binary, *Member:
+		case *Binary, *Member, *Call:
 			if p, ok := s.polynomial(x); ok && p.equal(element) {
 				return &Ident{Name: name}
 			}
