@@ -62,7 +62,7 @@ func (s *Shader) Output(e Entry) (array string, indexed bool) {
 		}
 		return "", false
 	}
-	if each := s.each(e); each != nil && each.Output == y && each.First {
+	if each := s.each(e); each != nil && each.Output == y && each.First && !each.Local(slot) {
 		return y, true
 	}
 	return "", false
@@ -213,7 +213,8 @@ func (c *chaining) link(k int, l Link, m *wgsl.Module, output string) (string, e
 			return "", err
 		}
 	}
-	function := each.Function(l.Entry.Name, prefix+"i", prefix+"handed", handed)
+	index, element := each.Unused("i"), each.Unused("handed")
+	function := each.Function(l.Entry.Name, prefix+index, prefix+element, handed)
 	m = wgsl.Replace(m, function).Only(l.Entry.Name)
 	for _, d := range m.Decls {
 		if name := wgsl.Name(d); names[name] == "" {

@@ -21,35 +21,17 @@ func Drop(old *Module) *Module {
 		}
 		return m.statement(i.Else), true
 	}
-	made := m.module(old)
-	for i, d := range made.Decls {
-		if f, ok := d.(*Func); ok {
-			c := *f
-			c.Body = reached(f.Body)
-			made.Decls[i] = &c
-		}
-	}
-	return made
+	return (&mapper{cut: reached}).module(m.module(old))
 }
 
-// reached is a block without what stands behind a statement that always returns.
-func reached(b *Block) *Block {
-	m := &mapper{}
-	cut := func(list []Stmt) []Stmt {
-		for i, s := range list {
-			if returns(s) {
-				return list[:i+1]
-			}
+// reached are the statements of a list without those behind one that always returns.
+func reached(list []Stmt) []Stmt {
+	for i, s := range list {
+		if returns(s) {
+			return list[:i+1]
 		}
-		return list
 	}
-	m.stmt = func(m *mapper, s Stmt) ([]Stmt, bool) {
-		if b, ok := s.(*Block); ok {
-			return []Stmt{m.block(&Block{b.Pos, cut(b.List)})}, true
-		}
-		return nil, false
-	}
-	return m.block(&Block{b.Pos, cut(b.List)})
+	return list
 }
 
 // returns reports whether a statement is a return, or a block that always comes to one.

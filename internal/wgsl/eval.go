@@ -26,16 +26,18 @@ const (
 // Constants knows what names of a module mean wherever they stand: its constants, and,
 // once they are baked in, the fields of params.
 type Constants struct {
-	consts map[string]*Const
-	fields map[string]Value
-	known  map[string]Value
-	busy   map[string]bool
+	consts   map[string]*Const
+	declared map[string]bool // what else a name of the module is, which may be that of something built in
+	fields   map[string]Value
+	known    map[string]Value
+	busy     map[string]bool
 }
 
 // NewConstants takes the constants of a module.
 func NewConstants(m *Module) *Constants {
-	c := &Constants{consts: map[string]*Const{}, fields: map[string]Value{}, known: map[string]Value{}, busy: map[string]bool{}}
+	c := &Constants{consts: map[string]*Const{}, declared: map[string]bool{}, fields: map[string]Value{}, known: map[string]Value{}, busy: map[string]bool{}}
 	for _, d := range m.Decls {
+		c.declared[d.declared()] = true
 		if k, ok := d.(*Const); ok {
 			c.consts[k.Name] = k
 		}
@@ -52,11 +54,9 @@ func NewConstants(m *Module) *Constants {
 	for _, d := range m.Decls {
 		if s, ok := d.(*Struct); ok && s.Name == call.Func.Name && len(s.Fields) == len(call.Args) {
 			for i, f := range s.Fields {
-				if v, ok := c.Eval(nil, call.Args[i]); ok {
-					if kind, ok := kindOf(f.Type); ok {
-						v.Kind = kind
-					}
-					c.fields[f.Name] = v
+				kind, whole := c.kindOf(f.Type)
+				if v, ok := c.Eval(nil, call.Args[i]); ok && whole {
+					c.fields[f.Name] = Value{kind, v.N}
 				}
 			}
 		}
@@ -64,9 +64,10 @@ func NewConstants(m *Module) *Constants {
 	return c
 }
 
-func kindOf(x Expr) (Kind, bool) {
+// kindOf is the kind that a type is.
+func (c *Constants) kindOf(x Expr) (Kind, bool) {
 	id, ok := x.(*Ident)
-	if !ok {
+	if !ok || c.declared[id.Name] {
 		return 0, false
 	}
 	k, ok := map[string]Kind{"u32": U32, "i32": I32, "bool": Bool}[id.Name]
@@ -136,7 +137,7 @@ func (c *Constants) constant(name string) (Value, bool) {
 	if !ok {
 		return v, false
 	}
-	if kind, typed := kindOf(k.Type); typed {
+	if kind, typed := c.kindOf(k.Type); typed {
 		if v.Kind != Abstract && v.Kind != kind {
 			return v, false
 		}
@@ -151,7 +152,7 @@ func (c *Constants) constant(name string) (Value, bool) {
 }
 
 func (c *Constants) call(isLocal func(string) bool, x *Call) (Value, bool) {
-	if c.consts[x.Func.Name] != nil || isLocal != nil && isLocal(x.Func.Name) || x.Func.Template != nil {
+	if c.declared[x.Func.Name] || isLocal != nil && isLocal(x.Func.Name) || x.Func.Template != nil {
 		return Value{}, false
 	}
 	var args []Value
@@ -216,6 +217,9 @@ func binary(op string, a, b Value) (Value, bool) {
 			return Value{}, false
 		}
 		if op == "<<" {
+			if a.N<<b.N>>b.N != a.N {
+				return Value{}, false
+			}
 			return inside(a.Kind, a.N<<b.N)
 		}
 		return inside(a.Kind, a.N>>b.N)
@@ -301,13 +305,15 @@ func literal(text string) (Value, bool) {
 	return inside(kind, n)
 }
 
-// whole is a literal of a value.
-func (v Value) literal() *Literal {
+// expr is a value as an expression: i32(-2) where it is negative, for no literal is.
+func (v Value) expr() Expr {
 	text := strconv.FormatInt(v.N, 10)
-	switch v.Kind {
-	case U32:
+	switch {
+	case v.Kind == U32:
 		text += "u"
-	case I32:
+	case v.N < 0:
+		return NewCall("i32", &Unary{Op: "-", X: &Literal{Text: text[1:]}})
+	case v.Kind == I32:
 		text += "i"
 	}
 	return &Literal{Text: text}

@@ -16,10 +16,11 @@ type Each struct {
 	// the invocation but the index: it can be a function of an index and elements.
 	Pointwise bool
 
-	entry *Func
-	store *Assign // of entry's body
-	index string  // the name that stands in body for the index
-	body  []Stmt  // of entry, without the bound
+	module *Module
+	entry  *Func
+	store  *Assign // of entry's body
+	index  string  // the name that stands in body for the index
+	body   []Stmt  // of entry, without the bound
 }
 
 // NewEach looks at an entry point of a module whose workgroups have so many invocations in
@@ -27,7 +28,7 @@ type Each struct {
 // constants and of fields of params. It is nil where the entry point is of another kind.
 func NewEach(m *Module, entry string, block int, size Expr) *Each {
 	f := m.Func(entry)
-	s := &symbols{consts: NewConstants(m), builtins: map[string]string{}, lets: map[string]Expr{}, local: map[string]bool{}, functions: map[string]*Func{}, block: uint32(block)}
+	s := &symbols{consts: NewConstants(m), builtins: map[string]string{}, lets: map[string]Expr{}, known: map[string]polynomial{}, local: map[string]bool{}, functions: map[string]*Func{}, block: uint32(block)}
 	for _, d := range m.Decls {
 		if g, ok := d.(*Func); ok {
 			s.functions[g.Name] = g
@@ -41,14 +42,15 @@ func NewEach(m *Module, entry string, block int, size Expr) *Each {
 		}
 		s.builtins[p.Name] = Text(a.Args[0])
 	}
-	if !s.declarations(f) {
+	if !s.declarations(m, f) {
 		return nil
 	}
 	list, ok := s.unbounded(f.Body.List, size)
 	if !ok || returnsInside(list) {
 		return nil
 	}
-	e := &Each{entry: f, index: unusedName(m, "element")}
+	e := &Each{module: m, entry: f}
+	e.index = e.Unused("element")
 	e.body = s.indexed(list, e.index)
 	e.Output, e.store = e.stored(m, list)
 	if e.Output == "" {
@@ -58,9 +60,9 @@ func NewEach(m *Module, entry string, block int, size Expr) *Each {
 	return e
 }
 
-// unusedName is base, or base with underscores behind it, that the module does not use.
-func unusedName(m *Module, base string) string {
-	names := m.Names()
+// Unused is base, or base with underscores behind it, that the module does not use.
+func (e *Each) Unused(base string) string {
+	names := e.module.Names()
 	for names[base] {
 		base += "_"
 	}
@@ -68,24 +70,25 @@ func unusedName(m *Module, base string) string {
 }
 
 // declarations notes the names that a function declares, and what its lets stand for, of
-// those that are declared once. It reports whether its parameters are.
-func (s *symbols) declarations(f *Func) bool {
+// those that are declared once, and not by the module as well. It reports whether its
+// parameters are declared once.
+func (s *symbols) declarations(m *Module, f *Func) bool {
 	count := map[string]int{}
-	m := &mapper{}
-	m.local = func(name string) string {
+	w := &mapper{}
+	w.local = func(name string) string {
 		count[name]++
 		s.local[name] = true
 		return name
 	}
-	m.stmt = func(_ *mapper, one Stmt) ([]Stmt, bool) {
+	w.stmt = func(_ *mapper, one Stmt) ([]Stmt, bool) {
 		if l, ok := one.(*Local); ok && l.Word != "var" {
 			s.lets[l.Name] = l.Init
 		}
 		return nil, false
 	}
-	m.function(f)
+	w.function(f)
 	for name, n := range count {
-		if n > 1 {
+		if n > 1 || m.Declares(name) {
 			delete(s.lets, name)
 		}
 		if n > 1 && s.builtins[name] != "" {
@@ -109,11 +112,25 @@ func (s *symbols) unbounded(list []Stmt, size Expr) ([]Stmt, bool) {
 				return append(slices.Clone(list[:i]), list[i+1:]...), true
 			}
 		}
-		if i == len(list)-1 && s.bound(c.Cond, size, true) {
+		if i == len(list)-1 && s.bound(c.Cond, size, true) && !shares(list[:i], c.Then.List) {
 			return append(slices.Clone(list[:i]), c.Then.List...), true
 		}
 	}
 	return nil, false
+}
+
+// shares reports whether two lists of statements declare one name.
+func shares(a, b []Stmt) bool {
+	names := map[string]bool{}
+	for _, s := range a {
+		if l, ok := s.(*Local); ok {
+			names[l.Name] = true
+		}
+	}
+	return slices.ContainsFunc(b, func(s Stmt) bool {
+		l, ok := s.(*Local)
+		return ok && names[l.Name]
+	})
 }
 
 // bound reports whether a condition holds just for the invocations from size on, or, with
@@ -151,7 +168,7 @@ func (s *symbols) indexed(list []Stmt, name string) []Stmt {
 	m := &mapper{}
 	m.expr = func(_ *mapper, x Expr) Expr {
 		switch x.(type) {
-		case *Binary, *Member:
+		case *Binary, *Member, *Call:
 			if p, ok := s.polynomial(x); ok && p.equal(element) {
 				return &Ident{Name: name}
 			}
@@ -362,7 +379,7 @@ func (e *Each) isIndex(body []Stmt, x Expr) bool {
 }
 
 // aliases are the lets of the body's own list that are the index, and that nothing else in
-// it is called.
+// it, and nothing of the module, is called.
 func (e *Each) aliases(body []Stmt) map[string]bool {
 	names, count := map[string]bool{}, map[string]int{}
 	m := &mapper{local: func(name string) string {
@@ -371,7 +388,7 @@ func (e *Each) aliases(body []Stmt) map[string]bool {
 	}}
 	m.list(body)
 	for _, s := range body {
-		if l, ok := s.(*Local); ok && l.Word == "let" && count[l.Name] == 1 {
+		if l, ok := s.(*Local); ok && l.Word == "let" && count[l.Name] == 1 && !e.module.Declares(l.Name) {
 			if id, ok := l.Init.(*Ident); ok && (id.Name == e.index || names[id.Name]) {
 				names[l.Name] = true
 			}
@@ -415,7 +432,7 @@ func (e *Each) facts(m *Module, bound bool) {
 	}
 	look = func(list []Stmt, accumulating bool) {
 		for _, s := range list {
-			if i, ok := s.(*If); ok && i.Else == nil && isName(i.Cond, "accumulate") && !locals["accumulate"] {
+			if i, ok := s.(*If); ok && i.Else == nil && isName(i.Cond, "accumulate") && !locals["accumulate"] && m.Const("accumulate") != nil {
 				look(i.Then.List, true)
 				continue
 			}
@@ -452,6 +469,16 @@ func (e *Each) facts(m *Module, bound bool) {
 	if own[e.Output] == 1 { // it is stored, and not read
 		e.Elements = slices.DeleteFunc(e.Elements, func(name string) bool { return name == e.Output })
 	}
+}
+
+// Local reports whether the entry point declares a name.
+func (e *Each) Local(name string) (found bool) {
+	m := &mapper{local: func(declared string) string {
+		found = found || declared == name
+		return declared
+	}}
+	m.function(e.entry)
+	return found
 }
 
 // Finish is the entry point with what it stores handed to a function first, with the index.

@@ -118,9 +118,13 @@ func (f *flattener) number(b *Block) string {
 // jumps reports whether one of the statements itself leaves the block.
 func jumps(list []Stmt) bool {
 	for _, s := range list {
-		switch s.(type) {
+		switch s := s.(type) {
 		case *Jump, *Return:
 			return true
+		case *Block:
+			if jumps(s.List) {
+				return true
+			}
 		}
 	}
 	return false

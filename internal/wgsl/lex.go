@@ -40,12 +40,21 @@ type lexer struct {
 	at       int
 	line     int
 	lineAt   int          // where the line starts
+	seen     int          // a place of the line
+	column   int          // of that place
 	brackets map[int]bool // places of the angle brackets of template lists
 	comments []Comment
 }
 
+// pos is a place of the line at hand. It counts on from the last one, for a long line has
+// many.
 func (l *lexer) pos(at int) Pos {
-	return Pos{l.line, 1 + utf8.RuneCountInString(l.text[l.lineAt:at])}
+	if l.column == 0 || l.seen < l.lineAt || l.seen > at {
+		l.seen, l.column = l.lineAt, 1
+	}
+	l.column += utf8.RuneCountInString(l.text[l.seen:at])
+	l.seen = at
+	return Pos{l.line, l.column}
 }
 
 func (l *lexer) fail(at int, format string, args ...any) error {
@@ -89,6 +98,9 @@ func (l *lexer) next() (token, error) {
 		if letter(rest[n:]) {
 			return t, l.fail(l.at, "got %q, want a number", rest[:n+wordLength(rest[n:])])
 		}
+		if !validNumber(rest[:n]) {
+			return t, l.fail(l.at, "got %q, want a number", rest[:n])
+		}
 		t.kind, t.text = number, rest[:n]
 	case l.brackets[l.at]:
 		t.kind, t.text = operator, "template"+rest[:1]
@@ -125,10 +137,7 @@ func (l *lexer) space() error {
 		case rest[0] == ' ', rest[0] == '\t', rest[0] == '\r', rest[0] == '\v', rest[0] == '\f':
 			l.at++
 		case strings.HasPrefix(rest, "//"):
-			n := strings.IndexByte(rest, '\n')
-			if n < 0 {
-				n = len(rest)
-			}
+			n := lineComment(rest)
 			l.comments = append(l.comments, Comment{l.pos(l.at), strings.TrimSpace(rest[2:n])})
 			l.at += n
 		case strings.HasPrefix(rest, "/*"):
@@ -148,6 +157,15 @@ func (l *lexer) space() error {
 		}
 	}
 	return nil
+}
+
+// lineComment is the length of the comment that a text starts with: to the end of the
+// line, for which WGSL has more characters than one (section 3.3).
+func lineComment(text string) int {
+	if n := strings.IndexAny(text, "\n\v\f\r\u0085\u2028\u2029"); n >= 0 {
+		return n
+	}
+	return len(text)
 }
 
 // blockComment is the length of the comment that a text starts with, which may hold
@@ -221,6 +239,41 @@ func numberLength(text string) int {
 	return i
 }
 
+// validNumber reports whether what numberLength has measured is a number: digits on one
+// side of the point, no leading zeros, and a suffix that fits (section 3.5.2).
+func validNumber(text string) bool {
+	body, exponent := text, "eE"
+	hex := strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0X")
+	if hex {
+		body, exponent = text[2:], "pP"
+	}
+	mantissa, power := body, false
+	if at := strings.IndexAny(body, exponent); at >= 0 {
+		mantissa, power = body[:at], true
+	}
+	fraction := power || strings.Contains(mantissa, ".")
+	suffix := ""
+	for _, c := range []string{"i", "u", "h", "f"} {
+		if strings.HasSuffix(body, c) && (c != "f" || !hex || power) {
+			suffix = c
+		}
+	}
+	if !power {
+		mantissa = strings.TrimSuffix(mantissa, suffix)
+	}
+	switch {
+	case strings.Trim(mantissa, ".") == "":
+		return false
+	case suffix == "i" || suffix == "u":
+		if fraction {
+			return false
+		}
+	case suffix != "" && hex && !power:
+		return false
+	}
+	return hex || fraction || len(mantissa) == 1 || mantissa[0] != '0'
+}
+
 // templates finds the angle brackets of template lists, as the WGSL specification does
 // (section 3.9, template lists).
 func templates(text string) map[int]bool {
@@ -237,11 +290,7 @@ func templates(text string) map[int]bool {
 		rest := text[i:]
 		switch c := rest[0]; {
 		case strings.HasPrefix(rest, "//"):
-			n := strings.IndexByte(rest, '\n')
-			if n < 0 {
-				return found
-			}
-			i += n
+			i += lineComment(rest)
 		case strings.HasPrefix(rest, "/*"):
 			n := blockComment(rest)
 			if n < 0 {

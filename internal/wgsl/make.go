@@ -15,7 +15,7 @@ func NewCall(function string, args ...Expr) *Call {
 }
 
 // NewLiteral is a number of u32.
-func NewLiteral(n int) *Literal { return (&Value{U32, int64(n)}).literal() }
+func NewLiteral(n int) *Literal { return &Literal{Text: strconv.Itoa(n) + "u"} }
 
 // Binding declares a storage buffer of group 0. It returns an error where the type is none.
 func Binding(number int, access, name, kind string) (*Var, error) {

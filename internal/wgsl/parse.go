@@ -34,12 +34,16 @@ func ParseExpr(text string) (x Expr, err error) {
 // shader, and would need as much stack.
 const deepest = 500
 
+// longest is how many operators or accesses may stand in a row, which make as deep a tree.
+const longest = 10_000
+
 type parser struct {
 	tokens   []token
 	comments []Comment
 	at       int
 	next     token
 	depth    int
+	row      int // operators of the expression at hand
 }
 
 func newParser(text string) (*parser, error) {
@@ -67,7 +71,10 @@ func (p *parser) fail(pos Pos, format string, args ...any) {
 
 // want fails for the token at hand.
 func (p *parser) want(what string) {
-	got := strings.TrimPrefix(p.next.text, "template")
+	got := p.next.text
+	if p.next.kind == operator {
+		got = strings.TrimPrefix(got, "template")
+	}
 	if p.next.kind == end {
 		p.fail(p.next.pos, "got the end of the text, want %s", what)
 	}
@@ -171,23 +178,24 @@ func position(d Decl) Pos {
 }
 
 func (p *parser) directive() string {
-	var text strings.Builder
-	text.WriteString(p.take().text)
-	for first := true; !p.is(";"); first = false {
-		if p.next.kind == end {
-			p.want(`";"`)
-		}
-		if first {
-			text.WriteByte(' ')
-		}
-		t := p.take()
-		text.WriteString(t.text)
-		if t.text == "," {
-			text.WriteByte(' ')
+	word := p.take().text
+	if word == "diagnostic" {
+		a := Attribute{Name: word}
+		p.expect("(")
+		a.Args = p.list(")")
+		p.expect(";")
+		return word + "(" + texts(a.Args) + ")"
+	}
+	list := p.list(";")
+	for _, x := range list {
+		if id, ok := x.(*Ident); !ok || id.Template != nil {
+			p.fail(p.tokens[p.at-1].pos, "got %s, want the names of extensions", Text(x))
 		}
 	}
-	p.expect(";")
-	return text.String()
+	if len(list) == 0 {
+		p.fail(p.tokens[p.at-1].pos, "got %q, want the name of an extension", ";")
+	}
+	return word + " " + texts(list)
 }
 
 func (p *parser) attributes() (all []Attribute) {
@@ -350,28 +358,19 @@ func (p *parser) function(attributes []Attribute, notes []string, pos Pos) *Func
 	return f
 }
 
-// binaries are the operators of a level that may stand in a row, where those on both
-// sides are of the next level.
-func (p *parser) row(level func() Expr, operators ...string) Expr {
-	x := level()
-	for p.next.kind == operator && slices.Contains(operators, p.next.text) {
-		op := p.take()
-		x = &Binary{op.pos, op.text, x, level()}
-	}
-	return x
-}
-
 // expression reads an expression by the grammar of the specification (section 8.19):
 // && and || stand between comparisons, and & | ^ between unary expressions; mixing them
 // needs parentheses.
 func (p *parser) expression() Expr {
 	defer p.deeper()()
+	defer func(n int) { p.row = n }(p.row)
+	p.row = 0
 	first := p.next
 	x := p.unary()
 	for _, op := range []string{"&", "|", "^"} {
 		if p.is(op) {
 			for p.is(op) {
-				t := p.take()
+				t := p.operator()
 				x = &Binary{t.pos, op, x, p.unary()}
 			}
 			p.noMore(first)
@@ -382,7 +381,7 @@ func (p *parser) expression() Expr {
 	for _, op := range []string{"&&", "||"} {
 		if p.is(op) {
 			for p.is(op) {
-				t := p.take()
+				t := p.operator()
 				x = &Binary{t.pos, op, x, p.relational(p.unary())}
 			}
 			p.noMore(first)
@@ -391,6 +390,15 @@ func (p *parser) expression() Expr {
 	}
 	p.noMore(first)
 	return x
+}
+
+// operator passes an operator between two expressions, of which a row has no more than
+// longest.
+func (p *parser) operator() token {
+	if p.row++; p.row > longest {
+		p.fail(p.next.pos, "more than %d operators in a row", longest)
+	}
+	return p.take()
 }
 
 // noMore fails where another operator follows an expression, which needs parentheses.
@@ -420,7 +428,7 @@ func (p *parser) shift(x Expr) Expr {
 	}
 	x = p.product(x)
 	for p.is("+") || p.is("-") {
-		t := p.take()
+		t := p.operator()
 		x = &Binary{t.pos, t.text, x, p.product(p.unary())}
 	}
 	return x
@@ -428,7 +436,7 @@ func (p *parser) shift(x Expr) Expr {
 
 func (p *parser) product(x Expr) Expr {
 	for p.is("*") || p.is("/") || p.is("%") {
-		t := p.take()
+		t := p.operator()
 		x = &Binary{t.pos, t.text, x, p.unary()}
 	}
 	return x
@@ -446,7 +454,10 @@ func (p *parser) unary() Expr {
 }
 
 func (p *parser) postfix(x Expr) Expr {
-	for {
+	for n := 0; ; n++ {
+		if n > longest {
+			p.fail(p.next.pos, "more than %d accesses in a row", longest)
+		}
 		switch {
 		case p.is("["):
 			t := p.take()

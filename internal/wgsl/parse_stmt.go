@@ -1,6 +1,9 @@
 package wgsl
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 func (p *parser) block() *Block {
 	defer p.deeper()()
@@ -20,7 +23,8 @@ func (p *parser) block() *Block {
 
 // statement reads a statement; of an empty one it is nil.
 func (p *parser) statement() Stmt {
-	unroll := p.next.notes > 0 && p.comments[p.next.notes-1].Text == "unroll" && p.comments[p.next.notes-1].Line == p.next.pos.Line-1
+	marked := p.next.notes > 0 && (p.at == 0 || p.tokens[p.at-1].notes < p.next.notes) // right before it
+	unroll := marked && p.comments[p.next.notes-1].Text == "unroll" && p.comments[p.next.notes-1].Line == p.next.pos.Line-1
 	pos := p.next.pos
 	if unroll && !p.is("for") {
 		p.want("a for statement below the line \"// unroll\"")
@@ -86,6 +90,8 @@ func (p *parser) simple() Stmt {
 	left := p.unary()
 	switch op := p.next.text; {
 	case p.next.kind != operator:
+	case !place(left) && (op == "++" || op == "--" || strings.HasSuffix(op, "=")):
+		p.want("a variable, an element or a member before it")
 	case op == "++" || op == "--":
 		p.take()
 		return &Step{pos, op, left}
@@ -98,6 +104,27 @@ func (p *parser) simple() Stmt {
 	}
 	p.want("an assignment or a call")
 	return nil
+}
+
+// place reports whether an expression names what can be written.
+func place(x Expr) bool {
+	for {
+		switch a := x.(type) {
+		case *Ident:
+			return a.Template == nil
+		case *Index:
+			x = a.X
+		case *Member:
+			x = a.X
+		case *Unary:
+			if a.Op != "*" && a.Op != "&" {
+				return false
+			}
+			x = a.X
+		default:
+			return false
+		}
+	}
 }
 
 func (p *parser) ifStatement() *If {

@@ -67,11 +67,56 @@ type symbols struct {
 	functions map[string]*Func      // of the module
 	block     uint32                // the workgroup's size in x; y and z are 1
 	args      map[string]polynomial // of the function at hand, if it is none of the entry point's
+	known     map[string]polynomial // of lets; nil is none
 	depth     int                   // of functions that call each other
+	steps     *int                  // that are left for the expression at hand
 }
+
+// What is taken for a polynomial: one of no more products, with no more characters in each,
+// that is found in so many steps. Short texts make much longer ones.
+const (
+	mostProducts   = 64
+	longestProduct = 256
+	mostSteps      = 10_000
+)
 
 // polynomial is that of an expression, and whether it has one.
 func (s *symbols) polynomial(x Expr) (polynomial, bool) {
+	if s.steps == nil {
+		steps := mostSteps
+		s.steps = &steps
+		defer func() { s.steps = nil }()
+	}
+	if *s.steps--; *s.steps < 0 {
+		return nil, false
+	}
+	p, ok := s.find(x)
+	if len(p) > mostProducts {
+		return nil, false
+	}
+	for k := range p {
+		if len(k) > longestProduct {
+			return nil, false
+		}
+	}
+	return p, ok
+}
+
+// let is the polynomial of what a let stands for.
+func (s *symbols) let(name string, init Expr) (polynomial, bool) {
+	p, ok := s.known[name]
+	if !ok {
+		s.known[name] = nil // of one that its own expression names, which is another
+		if p, ok = s.polynomial(init); !ok {
+			p = nil
+		}
+		s.known[name] = p
+	}
+	return p, p != nil
+}
+
+// find is polynomial, however long.
+func (s *symbols) find(x Expr) (polynomial, bool) {
 	if v, ok := s.consts.Eval(func(name string) bool { return s.local[name] }, x); ok && v.Kind != Bool && v.N >= 0 {
 		return number32(uint32(v.N)), true
 	}
@@ -81,7 +126,7 @@ func (s *symbols) polynomial(x Expr) (polynomial, bool) {
 			return atom("local.x"), true
 		}
 		if init, ok := s.lets[x.Name]; ok {
-			return s.polynomial(init)
+			return s.let(x.Name, init)
 		}
 		if p, ok := s.args[x.Name]; ok {
 			return p, true
@@ -128,7 +173,7 @@ func (s *symbols) polynomial(x Expr) (polynomial, bool) {
 		case "*":
 			return p.times(q), true
 		case "<<":
-			if v, ok := s.consts.Eval(func(name string) bool { return s.local[name] }, x.Y); ok && v.N < 32 {
+			if v, ok := s.consts.Eval(func(name string) bool { return s.local[name] }, x.Y); ok && v.N >= 0 && v.N < 32 {
 				return p.times(number32(1 << v.N)), true
 			}
 		case "/", "%":
@@ -155,7 +200,7 @@ func (s *symbols) call(x *Call) (polynomial, bool) {
 		if !ok {
 			return nil, false
 		}
-		inside := &symbols{consts: s.consts, functions: s.functions, block: s.block, depth: s.depth + 1, args: map[string]polynomial{}, local: map[string]bool{}}
+		inside := &symbols{consts: s.consts, functions: s.functions, block: s.block, depth: s.depth + 1, steps: s.steps, args: map[string]polynomial{}, local: map[string]bool{}}
 		for i, p := range f.Params {
 			if inside.args[p.Name], ok = s.polynomial(x.Args[i]); !ok {
 				return nil, false
@@ -164,7 +209,7 @@ func (s *symbols) call(x *Call) (polynomial, bool) {
 		}
 		return inside.polynomial(r.X)
 	}
-	if x.Func.Name != "ceil" || len(x.Args) != 1 {
+	if x.Func.Name != "ceil" || len(x.Args) != 1 || s.consts.declared["ceil"] {
 		return nil, false
 	}
 	q, ok := x.Args[0].(*Binary)

@@ -1,8 +1,6 @@
 package wgsl
 
-import (
-	"strings"
-)
+import "strings"
 
 // String is the text of a module, with the notes of its functions and the marks of the
 // loops that Unroll expands.
@@ -186,9 +184,13 @@ func (p *printer) stmt(s Stmt) {
 		p.depth++
 		for _, c := range s.Cases {
 			p.indent()
-			p.write("case ")
-			p.list(c.Selectors)
-			p.write(": ")
+			if len(c.Selectors) == 1 && isName(c.Selectors[0], "default") {
+				p.write("default: ")
+			} else {
+				p.write("case ")
+				p.list(c.Selectors)
+				p.write(": ")
+			}
 			p.block(c.Body)
 			p.write("\n")
 		}
@@ -293,12 +295,32 @@ func (p *printer) list(all []Expr) {
 			p.write(", ")
 		}
 		// With one that is greater behind it, a comparison would be a template list.
-		if b, ok := x.(*Binary); ok && b.Op == "<" && i+1 < len(all) {
-			p.paren(x, true)
-			continue
-		}
-		p.expr(x)
+		p.paren(x, i+1 < len(all) && endsLess(x))
 	}
+}
+
+// endsLess reports whether an expression is, or ends with, a comparison by <.
+func endsLess(x Expr) bool {
+	b, ok := x.(*Binary)
+	return ok && (b.Op == "<" || level(b.Op) == ands && endsLess(b.Y))
+}
+
+// template is the list between angle brackets, which an operator of a > would close.
+func (p *printer) template(all []Expr) {
+	for i, x := range all {
+		if i > 0 {
+			p.write(", ")
+		}
+		_, binary := x.(*Binary)
+		p.paren(x, binary)
+	}
+}
+
+// texts are expressions with commas between them.
+func texts(all []Expr) string {
+	p := &printer{}
+	p.list(all)
+	return p.out.String()
 }
 
 func (p *printer) paren(x Expr, yes bool) {
@@ -318,7 +340,7 @@ func (p *printer) expr(x Expr) {
 		p.write(x.Name)
 		if x.Template != nil {
 			p.write("<")
-			p.list(x.Template)
+			p.template(x.Template)
 			p.write(">")
 		}
 	case *Literal:
@@ -350,9 +372,12 @@ func (p *printer) expr(x Expr) {
 
 // operand is what an index or a member stands behind.
 func (p *printer) operand(x Expr) {
-	_, binary := x.(*Binary)
-	_, unary := x.(*Unary)
-	p.paren(x, binary || unary)
+	switch x.(type) {
+	case *Binary, *Unary, *Literal: // a number with a point is another one
+		p.paren(x, true)
+	default:
+		p.expr(x)
+	}
 }
 
 // fits reports whether the grammar takes x beside an operator without parentheses.

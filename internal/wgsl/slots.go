@@ -17,7 +17,7 @@ func StoresThrough(m *Module, entry, array string, slots ...string) bool {
 		return nil
 	}
 	check := func(f *Func) {
-		guarded := 0
+		guarded := map[Expr]bool{}
 		w := visit(func(w *mapper, x Expr) bool {
 			if isSlot(w, x) != nil {
 				handed++
@@ -40,10 +40,10 @@ func StoresThrough(m *Module, entry, array string, slots ...string) bool {
 			case *Step:
 				ok = ok && (!isName(root(s.L), array) || w.isLocal(array))
 			case *If:
-				if isName(s.Cond, "accumulate") && !w.isLocal("accumulate") {
+				if isName(s.Cond, "accumulate") && !w.isLocal("accumulate") && m.Const("accumulate") != nil {
 					visit(func(w *mapper, x Expr) bool {
 						if isName(x, array) {
-							guarded++
+							guarded[x] = true
 						}
 						return true
 					}).block(s.Then)
@@ -52,7 +52,7 @@ func StoresThrough(m *Module, entry, array string, slots ...string) bool {
 			return nil, false
 		}
 		w.function(f)
-		reads -= guarded
+		reads -= len(guarded)
 	}
 	uses := m.Reach(entry)
 	for _, d := range m.Decls {

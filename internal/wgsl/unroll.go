@@ -5,6 +5,10 @@ import "fmt"
 // mostUnrolled is how many times, at most, a body is written out for one loop.
 const mostUnrolled = 4096
 
+// mostWritten is how many expressions and statements, at most, one loop becomes: loops in
+// each other multiply.
+const mostWritten = 1 << 18
+
 // Unroll expands the loops that are marked for it, the inner ones first, into a block for
 // each turn. Such a loop counts a variable of its own from a constant up to one, by a
 // constant step; a body that leaves the loop, or changes the variable, stays in a loop.
@@ -44,8 +48,10 @@ func unroll(f *For, consts *Constants, isLocal func(string) bool) ([]Stmt, error
 	if !ok || first.Kind == Bool {
 		return nil, fmt.Errorf("the loop over %s starts at %s, want a constant", init.Name, Text(init.Init))
 	}
-	if kind, typed := kindOf(init.Type); typed {
+	if kind, typed := consts.kindOf(init.Type); typed {
 		first.Kind = kind
+	} else if init.Type != nil {
+		return nil, fmt.Errorf("the loop over %s counts %s, want u32 or i32", init.Name, Text(init.Type))
 	} else if first.Kind == Abstract {
 		first.Kind = I32
 	}
@@ -74,6 +80,9 @@ func unroll(f *For, consts *Constants, isLocal func(string) bool) ([]Stmt, error
 	if n := (last.N - first.N + step - 1) / step; n > mostUnrolled {
 		return nil, fmt.Errorf("the loop over %s has %d turns, at most %d", init.Name, n, mostUnrolled)
 	}
+	if n := (last.N - first.N + step - 1) / step * size(f.Body); n > mostWritten {
+		return nil, fmt.Errorf("the loop over %s is %d expressions and statements long when expanded, at most %d", init.Name, n, mostWritten)
+	}
 	var turns []Stmt
 	for i := first.N; i < last.N; i += step {
 		v, ok := inside(first.Kind, i)
@@ -81,7 +90,7 @@ func unroll(f *For, consts *Constants, isLocal func(string) bool) ([]Stmt, error
 			return nil, fmt.Errorf("the loop over %s counts to %d", init.Name, i)
 		}
 		m := &mapper{expr: func(m *mapper, x Expr) Expr { return folded(m, x, consts, isLocal) }}
-		m.locals = append(m.locals, local{init.Name, v.literal()})
+		m.locals = append(m.locals, local{init.Name, v.expr()})
 		turns = append(turns, m.block(f.Body))
 	}
 	return turns, nil
@@ -96,9 +105,23 @@ func folded(m *mapper, x Expr, consts *Constants, isLocal func(string) bool) Exp
 	}
 	index := m.x(at.I)
 	if v, ok := consts.Eval(func(name string) bool { return isLocal(name) || m.isLocal(name) }, index); ok && v.N >= 0 && v.Kind != Bool {
-		index = (&Value{U32, v.N}).literal()
+		index = Value{U32, v.N}.expr()
 	}
 	return &Index{at.Pos, m.x(at.X), index}
+}
+
+// size counts the expressions and statements of a block.
+func size(b *Block) (n int64) {
+	m := visit(func(*mapper, Expr) bool {
+		n++
+		return true
+	})
+	m.stmt = func(*mapper, Stmt) ([]Stmt, bool) {
+		n++
+		return nil, false
+	}
+	m.block(b)
+	return n
 }
 
 func isName(x Expr, name string) bool {

@@ -12,6 +12,8 @@ type mapper struct {
 	stmt func(m *mapper, s Stmt) (list []Stmt, ok bool)
 	// local gives the name that a declaration of the function at hand gets.
 	local func(name string) string
+	// cut gives the statements that stay of a list, mapped.
+	cut func(list []Stmt) []Stmt
 
 	locals []local
 }
@@ -186,6 +188,9 @@ func (m *mapper) list(list []Stmt) []Stmt {
 	for _, s := range list {
 		made = append(made, m.statement(s)...)
 	}
+	if m.cut != nil {
+		made = m.cut(made)
+	}
 	return made
 }
 
@@ -237,13 +242,9 @@ func (m *mapper) inside(s Stmt) Stmt {
 	case *For:
 		defer func(n int) { m.locals = m.locals[:n] }(len(m.locals))
 		c := &For{Pos: s.Pos, Unroll: s.Unroll}
-		if s.Init != nil {
-			c.Init = m.inside(s.Init)
-		}
+		c.Init = m.head(s.Init)
 		c.Cond = m.x(s.Cond)
-		if s.Post != nil {
-			c.Post = m.inside(s.Post)
-		}
+		c.Post = m.head(s.Post)
 		c.Body = m.block(s.Body)
 		return c
 	case *While:
@@ -267,6 +268,15 @@ func (m *mapper) inside(s Stmt) Stmt {
 		return &Assert{s.Pos, m.x(s.X)}
 	}
 	return s
+}
+
+// head maps a statement of the head of a for statement, where one alone can stand.
+func (m *mapper) head(s Stmt) Stmt {
+	list := m.statement(s)
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
 }
 
 // otherwise maps what stands behind else: an if or a block, and again one of them.
@@ -397,10 +407,20 @@ func (m *Module) Reach(name string) map[string]bool {
 // Only is the module with what one declaration needs: itself, and what it reaches.
 func (m *Module) Only(name string) *Module {
 	reach := m.Reach(name)
-	made := &Module{Directives: m.Directives}
+	made, declared := &Module{Directives: m.Directives}, map[string]bool{}
 	for _, d := range m.Decls {
-		_, assert := d.(*Assert)
-		if own := d.declared(); own == name || reach[own] || assert {
+		declared[d.declared()] = true
+	}
+	for _, d := range m.Decls {
+		own := d.declared()
+		keep := own == name || reach[own]
+		if _, assert := d.(*Assert); assert { // of what stays
+			keep = true
+			for used := range Uses(d) {
+				keep = keep && (!declared[used] || reach[used])
+			}
+		}
+		if keep {
 			made.Decls = append(made.Decls, d)
 		}
 	}
