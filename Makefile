@@ -1,12 +1,17 @@
-# make test: all tests, on a GPU or on a software adapter.
+# make test: the tests, on a GPU or on a software adapter.
+# make test-all: before a release, all that .ci/run does, with all shapes and variants.
 # make demo: train on the built-in digits.
 # make web: build the page that checks a browser, for demo serve.
 WEB = web
 
-.PHONY: test demo driver web
+.PHONY: test test-all demo driver web
 
 test: driver
-	go test ./...
+	.ci/gotest -timeout 20m ./...
+	.ci/gotest -timeout 20m -race ./infer ./compute/internal/webgpu
+
+test-all:
+	PUMICE_TESTS=full .ci/run
 
 demo:
 	go run ./cmd/demo

@@ -33,7 +33,11 @@ func TestConv2DDirect(t *testing.T) {
 					d.backwardX.Run(p, w, dy, dx)
 				}
 				tape.Keep(y, dx, part)
-				found, err := tape.Verify(context.Background(), writeAll(values))
+				var without []compute.Pass
+				if !devicetest.Full() {
+					without = unbaked()
+				}
+				found, err := tape.Verify(context.Background(), writeAll(values), without...)
 				devicetest.Check(t, found, err)
 			})
 		}

@@ -95,7 +95,10 @@ func TestConv2DVariants(t *testing.T) {
 	dev := devicetest.Open(t)
 	devicetest.NoLeaks(t, dev)
 	for _, name := range append(variantsOf(convForward), "looked_up") {
-		for _, c := range []struct{ in, out, kernel, pad, dilation, height, width int }{{3, 9, 3, 1, 1, 7, 8}, {2, 5, 3, 2, 2, 6, 7}} {
+		for i, c := range []struct{ in, out, kernel, pad, dilation, height, width int }{{3, 9, 3, 1, 1, 7, 8}, {2, 5, 3, 2, 2, 6, 7}} {
+			if i > 0 && !devicetest.Full() {
+				break
+			}
 			l := NewConv2D(c.in, c.out, c.kernel)
 			l.Padding, l.Dilation = c.pad, c.dilation
 			Initialize(Sequential{l}, 3)

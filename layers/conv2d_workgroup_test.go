@@ -76,6 +76,16 @@ func writeAll(values map[*compute.Tensor][]float32) func(*compute.Program) error
 	}
 }
 
+// unbaked are the passes left out for kernels that are large, so that drivers compile one
+// text for all shapes, and one that adds where it could assign: most of the time of
+// these tests is the driver's compiler.
+func unbaked() []compute.Pass {
+	if devicetest.Full() {
+		return []compute.Pass{compute.Specialise}
+	}
+	return []compute.Pass{compute.Specialise, compute.Accumulate}
+}
+
 // TestConv2DWorkgroup judges each tile, forwards and backwards, at shapes that do not
 // fill it and that fill more than one, in grids that are folded. The params are not baked,
 // so that the tile is compiled once for all shapes.
@@ -90,7 +100,7 @@ func TestConv2DWorkgroup(t *testing.T) {
 			t.Run(fmt.Sprint(tile.name, c), func(t *testing.T) {
 				tape := compute.NewTape(dev, &tapeoption.Switches{Row: 4})
 				_, _, values := c.runTile(tape, tile)
-				found, err := tape.Verify(context.Background(), writeAll(values), compute.Specialise)
+				found, err := tape.Verify(context.Background(), writeAll(values), unbaked()...)
 				devicetest.Check(t, found, err)
 			})
 		}
@@ -105,6 +115,9 @@ func TestConv2DWorkgroupVariants(t *testing.T) {
 	grouped := NewConv2DGroups(194, 192, 2, 2, 2)
 	grouped.Stride, grouped.Padding = 2, 1
 	for name, l := range map[string]*Conv2D{"workgroup128": NewConv2D(100, 97, 3), "workgroup32": grouped} {
+		if name == "workgroup128" && !devicetest.Full() {
+			continue
+		}
 		tile := convTiles[slices.IndexFunc(convTiles, func(c convTile) bool { return c.name == name })]
 		Initialize(l, 3)
 		tape := compute.NewTape(dev, &tapeoption.Switches{Variant: tile.name})
@@ -144,7 +157,7 @@ func TestConv2DWorkgroupBits(t *testing.T) {
 			c := convCase{n: n, in: 5, out: 18, kernel: 3, height: 6, width: 7, stride: 2, padding: 1, dilation: 1, groups: 1}
 			tape := compute.NewTape(dev)
 			y, dx, values := c.runTile(tape, tile)
-			p, err := tape.Compile(compute.Specialise)
+			p, err := tape.Compile(unbaked()...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,39 +20,43 @@ func TestTestable(t *testing.T) {
 	}
 }
 
+// stepKernels are those of a CNN's training step.
+func stepKernels(dev *compute.Device) (kernels []*compute.Kernel) {
+	ops := Ops()
+	step := ops[slices.IndexFunc(ops, func(op conform.Op) bool { return op.Name == "train/cnn" })]
+	names := conform.Kernels(dev, conform.Case{Op: &step, Shape: step.Shapes[0], Pattern: "uniform", Seed: 1})
+	for _, k := range compute.Kernels() {
+		if slices.Contains(names, k.Name()) {
+			kernels = append(kernels, k)
+		}
+	}
+	return kernels
+}
+
+// fresh opens a device of its own, which has tested nothing yet where PUMICE_CACHE is empty.
+func fresh(t *testing.T) *compute.Device {
+	t.Helper()
+	dev, err := compute.Open(context.Background(), compute.Want{Name: devicetest.Open(t).Info().Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
 // TestCheck tests all kernels as at their first use, and logs how long that takes
 // with those of a training step.
 func TestCheck(t *testing.T) {
 	t.Setenv("PUMICE_CACHE", t.TempDir())
-	open := func() *compute.Device {
-		dev, err := compute.Open(context.Background(), compute.Want{Name: devicetest.Open(t).Info().Name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { dev.Close() })
-		return dev
-	}
-	ops := Ops()
-	step := ops[slices.IndexFunc(ops, func(op conform.Op) bool { return op.Name == "train/cnn" })]
-	names := conform.Kernels(open(), conform.Case{Op: &step, Shape: step.Shapes[0], Pattern: "uniform", Seed: 1})
 	for _, part := range []struct {
-		name string
-		of   func(*compute.Kernel) bool
-	}{
-		{"of a CNN's training step", func(k *compute.Kernel) bool { return slices.Contains(names, k.Name()) }},
-		{"in all", func(*compute.Kernel) bool { return true }},
-	} {
-		var kernels []*compute.Kernel
-		for _, k := range compute.Kernels() {
-			if part.of(k) {
-				kernels = append(kernels, k)
-			}
-		}
+		name    string
+		kernels []*compute.Kernel
+	}{{"of a CNN's training step", stepKernels(fresh(t))}, {"in all", compute.Kernels()}} {
 		began := time.Now()
-		wrong, err := open().Check(kernels...)
+		wrong, err := fresh(t).Check(part.kernels...)
 		if err != nil || len(wrong) > 0 {
 			t.Errorf("%v, %v", wrong, err)
 		}
-		t.Logf("%d kernels %s: %v", len(kernels), part.name, time.Since(began).Round(time.Millisecond))
+		t.Logf("%d kernels %s: %v", len(part.kernels), part.name, time.Since(began).Round(time.Millisecond))
 	}
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // TestOps runs the first shape of each op, with the plain values and those that
-// flush, so that an op that cannot be recorded shows here.
+// flush, so that an op that cannot be recorded shows here; with PUMICE_TESTS=full each
+// variant of their kernels too, which demo conform runs.
 func TestOps(t *testing.T) {
 	var ops []conform.Op
 	for _, op := range Ops() {
@@ -21,7 +22,20 @@ func TestOps(t *testing.T) {
 		op.Shapes, op.Patterns = op.Shapes[:1], []string{"uniform", "mixed"}
 		ops = append(ops, op)
 	}
-	conform.TestOps(t, devicetest.Open(t), ops...)
+	if devicetest.Full() {
+		conform.TestOps(t, devicetest.Open(t), ops...)
+		return
+	}
+	report, err := conform.Run(context.Background(), devicetest.Open(t), ops, conform.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Bad() {
+		t.Errorf("%s: %s %s %v %+v", c.Verdict, c.Name, c.Error, c.Differences, c.Checks)
+	}
+	if len(report.Cases) < len(ops) {
+		t.Errorf("%d cases of %d ops", len(report.Cases), len(ops))
+	}
 }
 
 // TestComplete wants every kernel of Pumice in a case.

@@ -37,6 +37,10 @@ func Open(t testing.TB) *compute.Device {
 	return dev
 }
 
+// Full reports whether tests run the shapes and variants too that they else leave to the
+// conformance cases, as PUMICE_TESTS=full says.
+func Full() bool { return os.Getenv("PUMICE_TESTS") == "full" }
+
 // NoLeaks fails the test where, at its end, the device holds more buffers than
 // at the call, those of parameters among them.
 func NoLeaks(t testing.TB, dev *compute.Device) {

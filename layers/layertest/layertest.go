@@ -107,7 +107,7 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 			row     int
 		}{
 			"gpu": {nil, seed, 0}, "gpu, gradients from nothing, in a column": {nil, 0, 1},
-			"gpu without passes, folded": {[]compute.Pass{compute.Prune, compute.Accumulate, compute.Specialise}, seed, 2},
+			"gpu without passes, folded": {[]compute.Pass{compute.Prune, compute.Choose, compute.Accumulate, compute.Specialise}, seed, 2},
 		} {
 			t.Run(name, func(t *testing.T) {
 				inputs := slices.Clone(inputs)
