@@ -209,7 +209,8 @@ func (e *gpu) compile(all []prepared) ([]*webgpu.Pipeline, error) {
 	}
 	e.mu.Unlock()
 	if len(mine) > 0 {
-		pipelines, errs := e.dev.NewPipelines(sources)
+		done := e.owner.progress.begin(Compiling, len(sources))
+		pipelines, errs := e.dev.NewPipelines(sources, func(i int) { done(sources[i].Label) })
 		for i, c := range mine {
 			c.pipeline, c.err = pipelines[i], errs[i]
 			close(c.done)

@@ -55,7 +55,10 @@ func (d *Device) Write(*Buffer, uint64, []byte) error { return errNone }
 func (d *Device) NewPipeline(_, _, _ string, _ []Slot) (*Pipeline, error) { return nil, errNone }
 
 // NewPipelines returns ErrNone for each.
-func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
+func (d *Device) NewPipelines(list []Source, made func(int)) ([]*Pipeline, []error) {
+	for i := range list {
+		made(i)
+	}
 	return make([]*Pipeline, len(list)), slices.Repeat([]error{errNone}, len(list))
 }
 
