@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // SaveBest writes a checkpoint after each epoch that is the best so far, beside that of
@@ -50,7 +51,9 @@ func (s *SaveEvery) check() error {
 	return nil
 }
 
-var epochFile = regexp.MustCompile(`^epoch-(\d{4,})\.safetensors$`)
+var epochFile = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^epoch-(\d{4,})\.safetensors$`)
+})
 
 // file is where the checkpoint of an epoch goes, or "".
 func (s *SaveEvery) file(epoch int) string {
@@ -108,7 +111,7 @@ func epochsIn(folder string) (found []int, err error) {
 		return nil, fmt.Errorf("train: SaveEvery: %w", err)
 	}
 	for _, entry := range list {
-		if m := epochFile.FindStringSubmatch(entry.Name()); m != nil {
+		if m := epochFile().FindStringSubmatch(entry.Name()); m != nil {
 			if n, err := strconv.Atoi(m[1]); err == nil && entry.Name() == epochName(n) {
 				found = append(found, n)
 			}
@@ -141,7 +144,7 @@ func (l *Loop) apart() error {
 				return fmt.Errorf("train: %s and %s are both %s, want two files", other, name, path)
 			}
 		}
-		if l.SaveEvery != nil && paths[name] != "" && filepath.Dir(path) == filepath.Clean(l.SaveEvery.Folder) && epochFile.MatchString(filepath.Base(path)) {
+		if l.SaveEvery != nil && paths[name] != "" && filepath.Dir(path) == filepath.Clean(l.SaveEvery.Folder) && epochFile().MatchString(filepath.Base(path)) {
 			return fmt.Errorf("train: %s is %s, which is a name of SaveEvery's files", name, path)
 		}
 	}
