@@ -11,6 +11,9 @@ import (
 // Binding names the WebGPU binding: this build has none.
 const Binding = "none"
 
+// Lazy is whether drivers may finish a pipeline when it is first dispatched.
+const Lazy = false
+
 var errNone = fmt.Errorf("%w: this program was built without cgo, which the GPU path needs", ErrNone)
 
 // Adapter, Device, Buffer, Pipeline, BindGroup and Plan have no values here:
