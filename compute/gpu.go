@@ -23,10 +23,9 @@ type gpu struct {
 	nonces    *webgpu.Buffer
 	pipelines map[pipelineKey]*compiled
 	primed    map[*webgpu.Pipeline]bool // those that were dispatched
-	priming   sync.WaitGroup
-	flying    atomic.Int64 // measured nanoseconds submitted and not waited for
-	written   atomic.Bool  // since the last submission
-	ticks     struct {     // of the device's clock (see tick)
+	flying    atomic.Int64              // measured nanoseconds submitted and not waited for
+	written   atomic.Bool               // since the last submission
+	ticks     struct {                  // of the device's clock (see tick)
 		sync.Mutex
 		period float64 // nanoseconds
 		err    error
@@ -52,7 +51,6 @@ func newGPU(owner *Device, dev *webgpu.Device) (*gpu, error) {
 }
 
 func (e *gpu) close() {
-	e.priming.Wait()
 	// A device of wgpu 0.19 that is released with writes that no submission has carried
 	// leaves them to the next device, whose first submission then ends the process.
 	if e.written.Load() {

@@ -65,9 +65,8 @@ import (
 // Binding names the WebGPU binding and its version.
 const Binding = "cogentcore/webgpu v0.23.0 (wgpu-native 0.19.4)"
 
-// Lazy is false, though drivers may finish a pipeline when it is first dispatched: who
-// waits for that lets nobody else in (see serial).
-const Lazy = false
+// Lazy is whether drivers may finish a pipeline when it is first dispatched.
+const Lazy = true
 
 // sideBySide says that pipelines may be compiled by several threads: serial lets one in.
 const sideBySide = false

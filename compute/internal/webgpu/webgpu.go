@@ -10,7 +10,7 @@
 // Each implementation declares the same things:
 //
 //	const Binding string // name and version of the binding
-//	const Lazy bool      // whether pipelines may be finished when they are first dispatched, while others are made
+//	const Lazy bool      // whether drivers may finish a pipeline when it is first dispatched
 //
 //	func Adapters() ([]*Adapter, error)
 //	func (a *Adapter) Info() Info
