@@ -36,16 +36,17 @@ type Device struct {
 	info Info
 	eng  engine
 
-	mu     sync.Mutex
-	params map[*Param]*buffer
-	ledger map[string]*Usage
-	closed atomic.Bool
-	up     atomic.Int64
-	down   atomic.Int64
-	checks checks
-	tuner  tuner
-	f16    bool // shaders may use f16
-	stamps bool // it writes timestamps
+	mu       sync.Mutex
+	params   map[*Param]*buffer
+	ledger   map[string]*Usage
+	closed   atomic.Bool
+	up       atomic.Int64
+	down     atomic.Int64
+	checks   checks
+	progress progress
+	tuner    tuner
+	f16      bool // shaders may use f16
+	stamps   bool // it writes timestamps
 }
 
 // engine is what differs between the GPU and the reference.

@@ -22,9 +22,10 @@ type gpu struct {
 	nonce     uint32
 	nonces    *webgpu.Buffer
 	pipelines map[pipelineKey]*compiled
-	flying    atomic.Int64 // measured nanoseconds submitted and not waited for
-	written   atomic.Bool  // since the last submission
-	ticks     struct {     // of the device's clock (see tick)
+	primed    map[*webgpu.Pipeline]bool // those that were dispatched
+	flying    atomic.Int64              // measured nanoseconds submitted and not waited for
+	written   atomic.Bool               // since the last submission
+	ticks     struct {                  // of the device's clock (see tick)
 		sync.Mutex
 		period float64 // nanoseconds
 		err    error
@@ -38,6 +39,7 @@ type compiled struct {
 	done     chan struct{}
 	pipeline *webgpu.Pipeline
 	err      error
+	told     func() // tells that the driver is through with it
 }
 
 func newGPU(owner *Device, dev *webgpu.Device) (*gpu, error) {
@@ -45,7 +47,7 @@ func newGPU(owner *Device, dev *webgpu.Device) (*gpu, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gpu{owner: owner, dev: dev, nonces: nonces, pipelines: map[pipelineKey]*compiled{}}, nil
+	return &gpu{owner: owner, dev: dev, nonces: nonces, pipelines: map[pipelineKey]*compiled{}, primed: map[*webgpu.Pipeline]bool{}}, nil
 }
 
 func (e *gpu) close() {
@@ -190,8 +192,8 @@ func (r *reader) wait(ctx context.Context, dst []uint32) error {
 }
 
 // compile makes the pipelines that nobody made before, and waits for those that others
-// make.
-func (e *gpu) compile(all []prepared) ([]*webgpu.Pipeline, error) {
+// make. Each pipeline's told must be called when the driver is through with it.
+func (e *gpu) compile(all []prepared) (pipelines []*webgpu.Pipeline, told map[*webgpu.Pipeline]func(), err error) {
 	of := make([]*compiled, len(all))
 	var mine []*compiled
 	var sources []webgpu.Source
@@ -209,13 +211,24 @@ func (e *gpu) compile(all []prepared) ([]*webgpu.Pipeline, error) {
 	}
 	e.mu.Unlock()
 	if len(mine) > 0 {
-		pipelines, errs := e.dev.NewPipelines(sources)
+		done := e.owner.progress.begin(Compiling, len(sources))
 		for i, c := range mine {
-			c.pipeline, c.err = pipelines[i], errs[i]
+			c.told = sync.OnceFunc(func() { done(sources[i].Label) })
+		}
+		pipelines, errs := e.dev.NewPipelines(sources, func(i int) {
+			if !webgpu.Lazy {
+				mine[i].told()
+			}
+		})
+		for i, c := range mine {
+			if c.pipeline, c.err = pipelines[i], errs[i]; c.err != nil {
+				c.told()
+			}
 			close(c.done)
 		}
 	}
-	pipelines, errs := make([]*webgpu.Pipeline, len(all)), make([]error, len(all))
+	errs := make([]error, len(all))
+	pipelines, told = make([]*webgpu.Pipeline, len(all)), map[*webgpu.Pipeline]func(){}
 	for i, c := range of {
 		if c == nil {
 			continue
@@ -223,9 +236,11 @@ func (e *gpu) compile(all []prepared) ([]*webgpu.Pipeline, error) {
 		<-c.done
 		if pipelines[i] = c.pipeline; c.err != nil {
 			errs[i] = fmt.Errorf("compute: kernel %s: %w", all[i].source.Label, c.err)
+		} else {
+			told[c.pipeline] = c.told
 		}
 	}
-	return pipelines, errors.Join(errs...)
+	return pipelines, told, errors.Join(errs...)
 }
 
 // bound is b as a dispatch binds it.
@@ -237,7 +252,7 @@ func (b *buffer) bound() webgpu.Range {
 }
 
 // build makes the pipelines, side by side, the bind groups and the plan.
-func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
+func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (built runner, err error) {
 	r := &gpuRunner{eng: e}
 	all := make([]prepared, len(launches))
 	errs := make([]error, len(launches))
@@ -258,7 +273,14 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	pipelines, err := e.compile(all)
+	pipelines, told, err := e.compile(all)
+	defer func() {
+		if err != nil { // nothing will dispatch them
+			for _, t := range told {
+				t()
+			}
+		}
+	}()
 	if err != nil {
 		return nil, err
 	}
@@ -309,6 +331,10 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 		return nil, fmt.Errorf("compute: plan: %w", err)
 	}
 	r.plan, r.cost = plan, make([]time.Duration, len(planned))
+	if err := e.prime(planned, told); err != nil {
+		r.release()
+		return nil, fmt.Errorf("compute: prime: %w", err)
+	}
 	return r, nil
 }
 

@@ -16,7 +16,7 @@ const (
 )
 
 // gpuRunner replays a plan. The first two runs submit one dispatch at a time
-// and measure each (the first includes the driver's compilation); from then on
+// and measure each (in the first a driver may still have to move things); from then on
 // the plan goes out in as few submissions as its measured time allows.
 type gpuRunner struct {
 	eng      *gpu

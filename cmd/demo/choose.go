@@ -74,6 +74,7 @@ func (c *choices) open(ctx context.Context) (dev *compute.Device, why string, er
 	}
 	dev, err = compute.Open(ctx, want)
 	if err == nil {
+		tellBuilding(os.Stderr, dev)
 		why = "the best adapter here"
 		if want.Name != "" {
 			why = "its name matches " + strconv.Quote(want.Name)

@@ -22,7 +22,8 @@ type printer struct {
 	board   *dashboard // nil where there is none
 	memory  func() int64
 	caption caption
-	next    string // the command that uses what was trained
+	next    string        // the command that uses what was trained
+	before  time.Duration // of the run, to read data and to build
 
 	measures func(train.Epoch) string // what else to tell of an epoch
 }
@@ -87,6 +88,9 @@ func (r *printer) event(e train.Epoch) map[string]any {
 	return all
 }
 
+// ready notes how long it took until the first step could begin.
+func (r *printer) ready(took time.Duration) { r.before = took }
+
 // stopped prints why a run ends before its last epoch.
 func (r *printer) stopped(why string) {
 	if r.json {
@@ -114,7 +118,7 @@ func (r *printer) done(h train.History, took time.Duration, checkpoint, page, su
 	}
 	if r.json {
 		jsonLine(r.out, map[string]any{
-			"event": "done", r.caption.held + "_accuracy": last.TestAccuracy, "train_seconds": seconds, "checkpoint": checkpoint, "report": page, "weights_sha256": sum,
+			"event": "done", r.caption.held + "_accuracy": last.TestAccuracy, "train_seconds": seconds, "ready_seconds": r.before.Seconds(), "checkpoint": checkpoint, "report": page, "weights_sha256": sum,
 		})
 		return
 	}
@@ -123,7 +127,7 @@ func (r *printer) done(h train.History, took time.Duration, checkpoint, page, su
 	for _, e := range h {
 		fmt.Fprintf(r.out, "%5d  %.4f   %6.2f  %*.2f  %7.1f  %*.0f\n", e.Epoch, e.Loss, 100*e.TrainAccuracy, width, 100*e.TestAccuracy, e.Seconds, len(r.caption.unit)+2, e.ImagesPerSecond)
 	}
-	fmt.Fprintf(r.out, "\n%s accuracy %.2f%% after %.1f s of training, %.1f s in all\n", r.caption.held, 100*last.TestAccuracy, seconds, took.Seconds())
+	fmt.Fprintf(r.out, "\n%s accuracy %.2f%% after %.1f s of training; %.1f s before it for data and kernels, %.1f s in all\n", r.caption.held, 100*last.TestAccuracy, seconds, r.before.Seconds(), took.Seconds())
 	fmt.Fprintf(r.out, "checkpoint %s\nweights    SHA-256 %s\n", checkpoint, sum)
 	if page != "" {
 		fmt.Fprintln(r.out, "report    ", page)

@@ -141,6 +141,7 @@ func (o *trainOptions) untrained(set data.Dataset) (layers.Layer, error) {
 }
 
 func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
+	begun := time.Now()
 	loop, err := o.recipe()
 	if err != nil {
 		return err
@@ -194,7 +195,8 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	show := o.printer(out, dev, why, model, trainSet)
 	defer show.close()
 	below := train.Callback{AfterFit: func(*train.Fit) error { show.close(); return nil }} // what follows stands where the dashboard was
-	loop.Callbacks = append(loop.Callbacks, below, o.runFlags.tell(ctx, show, testSet))
+	ready := train.Callback{BeforeFit: func(*train.Fit) error { show.ready(time.Since(begun)); return nil }}
+	loop.Callbacks = append(loop.Callbacks, ready, below, o.runFlags.tell(ctx, show, testSet))
 	loop.Model, loop.Finished = model, show.epoch
 	loop.Checkpoint, loop.Previous, loop.Resume = checkpoint, filepath.Join(o.out, "checkpoint.previous.safetensors"), o.resume
 	loop.Notes, loop.Source = o.notes(trainSet.Spec()), o.source()
@@ -203,7 +205,6 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	recorder := o.recorder(loop, dev, fitSet, testSet)
 	defer recorder.Close()
-	start := time.Now()
 	if err := warm.wait(trainSet, testSet); err != nil && !errors.Is(err, context.Canceled) {
 		show.close()
 		return err
@@ -234,7 +235,7 @@ func (o *trainOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil { // the run is whole without it
 		err = fmt.Errorf("train: report.html: %w", err)
 	}
-	show.done(history, time.Since(start), checkpoint, page, weightsSum(model))
+	show.done(history, time.Since(begun), checkpoint, page, weightsSum(model))
 	return errors.Join(err, recorder.Close())
 }
 

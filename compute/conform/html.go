@@ -6,31 +6,34 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"sync"
 )
 
 //go:embed report.html
 var page string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"percent": percent, "short": short,
-	"bars":  func(k *Kernel) []bar { return k.bars() },
-	"lines": func(c *Result) []string { return c.lines() },
-	"worst": func(c *Result) *Check { return c.worst() },
-	"rate": func(k *Kernel) string {
-		return percent(Number(float64(k.Correct) / max(float64(k.Elements), 1)))
-	},
-	"bound": func(k *Kernel) string {
-		if k.Worst == nil {
-			return "-"
-		}
-		return percent(k.Worst.Share)
-	},
-}).Parse(page))
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"percent": percent, "short": short,
+		"bars":  func(k *Kernel) []bar { return k.bars() },
+		"lines": func(c *Result) []string { return c.lines() },
+		"worst": func(c *Result) *Check { return c.worst() },
+		"rate": func(k *Kernel) string {
+			return percent(Number(float64(k.Correct) / max(float64(k.Elements), 1)))
+		},
+		"bound": func(k *Kernel) string {
+			if k.Worst == nil {
+				return "-"
+			}
+			return percent(k.Worst.Share)
+		},
+	}).Parse(page))
+})
 
 // WriteHTML writes the report as one page that needs nothing else: histograms of the
 // errors of each kernel, the worst elements, and all cases with a filter.
 func (r *Report) WriteHTML(w io.Writer) error {
-	if err := pageTemplate.Execute(w, r); err != nil {
+	if err := pageTemplate().Execute(w, r); err != nil {
 		return fmt.Errorf("conform: WriteHTML: %w", err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pumice-ml/pumice/compute"
 )
@@ -84,7 +85,9 @@ type BundleTensor struct {
 //go:embed repro.html
 var reproPage string
 
-var reproTemplate = template.Must(template.New("repro").Parse(reproPage))
+var reproTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("repro").Parse(reproPage))
+})
 
 const reproMain = `// This program runs one case of Pumice's conformance suite, on the best adapter or
 // on the one whose name is given.
@@ -152,7 +155,7 @@ func WriteRepro(ctx context.Context, dev *compute.Device, c Case, dir string) er
 		return fmt.Errorf("conform: repro of %s: %w", b.Case, err)
 	}
 	var page strings.Builder
-	if err := reproTemplate.Execute(&page, struct {
+	if err := reproTemplate().Execute(&page, struct {
 		Bundle
 		Data template.JS
 		Text string

@@ -73,6 +73,7 @@ func TestAffineExact(t *testing.T) {
 }
 
 func TestFieldWeights(t *testing.T) {
+	weights := weights()
 	for k, w := range weights {
 		if sum := w[0] + w[1] + w[2] + w[3]; sum != weightSum {
 			t.Errorf("weights at %d add up to %d, want %d", k, sum, weightSum)

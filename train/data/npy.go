@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // NPY is an array of NumPy: sizes and the elements in row-major order, in the one of
@@ -28,7 +29,9 @@ type NPY struct {
 // npyHeader is the header as NumPy writes it: a Python dictionary of three entries in
 // the order of their names. The sizes have at most 19 digits each, and there are at most
 // 32 of them, as in NumPy.
-var npyHeader = regexp.MustCompile(`^\{'descr': '([<>|=]?[a-zA-Z][0-9]{1,2})', 'fortran_order': (True|False), 'shape': \(((?:[0-9]{1,19}(?:, [0-9]{1,19}){0,31})?,?)\),? *\} *\n$`)
+var npyHeader = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\{'descr': '([<>|=]?[a-zA-Z][0-9]{1,2})', 'fortran_order': (True|False), 'shape': \(((?:[0-9]{1,19}(?:, [0-9]{1,19}){0,31})?,?)\),? *\} *\n$`)
+})
 
 // npyTypes are the types that are taken, and the bytes of an element.
 var npyTypes = map[string]int{
@@ -120,7 +123,7 @@ func readNPYHeader(r io.Reader) (kind string, shape []int, start int, err error)
 	if n, err := io.ReadFull(r, header); err != nil {
 		return fail("offset %d: %d bytes of header, want %d: %w", start, n, length, err)
 	}
-	found := npyHeader.FindSubmatch(header)
+	found := npyHeader().FindSubmatch(header)
 	if found == nil {
 		return fail("offset %d: header %.120q, want {'descr': '<f4', 'fortran_order': False, 'shape': (sizes), } and the like", start, header)
 	}

@@ -1,6 +1,10 @@
 package data
 
-import "github.com/go-gl/mathgl/mgl64"
+import (
+	"sync"
+
+	"github.com/go-gl/mathgl/mgl64"
+)
 
 // random is SplitMix64 (Steele, Lea and Flood 2014): a counter through a mixing
 // function, the same integers on every platform.
@@ -85,7 +89,7 @@ const (
 
 // weights are the uniform cubic B-spline's, at the middle of each pixel of a
 // stretch between two knots, times weightSum.
-var weights = func() (w [knot][4]int64) {
+var weights = sync.OnceValue(func() (w [knot][4]int64) {
 	for k := range w {
 		const whole = 2 * knot
 		t := int64(2*k + 1)
@@ -98,10 +102,11 @@ var weights = func() (w [knot][4]int64) {
 		}
 	}
 	return w
-}()
+})
 
 // elastic fills f from random vectors of up to bend.
 func (f *field) elastic(r *random) {
+	weights := weights()
 	for axis := range f {
 		var grid [knots][knots]int64
 		for i := range grid {

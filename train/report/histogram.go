@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -67,7 +68,7 @@ type tensorHistogram struct {
 
 // tensorLimits are TensorFlow's limits of buckets (core/lib/histogram): 1e-12 times
 // powers of 1.1 up to 1e20, their negatives, zero, and the largest number.
-var tensorLimits = func() []float64 {
+var tensorLimits = sync.OnceValue(func() []float64 {
 	var up []float64
 	for v := 1e-12; v < 1e20; v *= 1.1 {
 		up = append(up, v)
@@ -78,12 +79,13 @@ var tensorLimits = func() []float64 {
 		all = append(all, -v)
 	}
 	return append(append(all, 0), up...)
-}()
+})
 
 // newTensorHistogram returns nil where no number is finite.
 func newTensorHistogram(values []float32) *tensorHistogram {
 	h := &tensorHistogram{least: math.Inf(1), most: math.Inf(-1)}
-	counts := make([]float64, len(tensorLimits))
+	limits := tensorLimits()
+	counts := make([]float64, len(limits))
 	for _, v := range values {
 		x := float64(v)
 		if math.IsNaN(x) || math.IsInf(x, 0) {
@@ -91,7 +93,7 @@ func newTensorHistogram(values []float32) *tensorHistogram {
 		}
 		h.least, h.most = min(h.least, x), max(h.most, x)
 		h.n, h.sum, h.squares = h.n+1, h.sum+x, h.squares+x*x
-		i, at := slices.BinarySearch(tensorLimits, x)
+		i, at := slices.BinarySearch(limits, x)
 		if at { // the first limit above x
 			i++
 		}
@@ -107,7 +109,7 @@ func newTensorHistogram(values []float32) *tensorHistogram {
 				i++
 			}
 		}
-		h.limits, h.counts = append(h.limits, tensorLimits[i]), append(h.counts, counts[i])
+		h.limits, h.counts = append(h.limits, limits[i]), append(h.counts, counts[i])
 	}
 	return h
 }

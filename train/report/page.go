@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pumice-ml/pumice/train"
 )
@@ -25,32 +26,34 @@ type Report struct {
 //go:embed page.html
 var pageText string
 
-var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"percent": func(v float64) string {
-		if math.IsNaN(v) {
-			return "-"
-		}
-		return fmt.Sprintf("%.2f%%", 100*v)
-	},
-	"short": short, "thousands": thousands,
-	"shape":   func(s []int) string { return fmt.Sprint(s) },
-	"seconds": func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) + " s" },
-	"histogram": func(s Spread, what string) *drawing {
-		return bins(s.Name+" "+shapeText(s.Shape), what, s.Histogram)
-	},
-	"width": func(share float64) template.CSS {
-		return template.CSS(fmt.Sprintf("width:%.1f%%", 100*min(max(share, 0), 1)))
-	},
-	"indent": func(depth int) template.CSS {
-		return template.CSS(fmt.Sprintf("padding-left:%.1frem", 0.3+float64(depth)))
-	},
-	"class": (*Findings).class,
-}).Parse(pageText))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"percent": func(v float64) string {
+			if math.IsNaN(v) {
+				return "-"
+			}
+			return fmt.Sprintf("%.2f%%", 100*v)
+		},
+		"short": short, "thousands": thousands,
+		"shape":   func(s []int) string { return fmt.Sprint(s) },
+		"seconds": func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) + " s" },
+		"histogram": func(s Spread, what string) *drawing {
+			return bins(s.Name+" "+shapeText(s.Shape), what, s.Histogram)
+		},
+		"width": func(share float64) template.CSS {
+			return template.CSS(fmt.Sprintf("width:%.1f%%", 100*min(max(share, 0), 1)))
+		},
+		"indent": func(depth int) template.CSS {
+			return template.CSS(fmt.Sprintf("padding-left:%.1frem", 0.3+float64(depth)))
+		},
+		"class": (*Findings).class,
+	}).Parse(pageText))
+})
 
 // HTML writes the report as one page that needs nothing else: no other file, no
 // script, no network. It is light or dark as the reader's system is.
 func HTML(w io.Writer, r Report) error {
-	if err := page.Execute(w, view{r}); err != nil {
+	if err := page().Execute(w, view{r}); err != nil {
 		return fmt.Errorf("report: HTML: %w", err)
 	}
 	return nil

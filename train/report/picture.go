@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/image/draw"
 	"gonum.org/v1/plot/palette"
@@ -47,12 +48,12 @@ var viridis = []color.NRGBA{
 	{39, 173, 129, 255}, {92, 200, 99, 255}, {170, 220, 50, 255}, {253, 231, 37, 255},
 }
 
-var blueRed = func() palette.ColorMap {
+var blueRed = sync.OnceValue(func() palette.ColorMap {
 	m := moreland.SmoothBlueRed() // Moreland 2009
 	m.SetMin(0)
 	m.SetMax(1)
 	return m
-}()
+})
 
 // At is the colour of a number from 0 to 1, of others that of the nearest of these, and of
 // NaN grey.
@@ -62,7 +63,7 @@ func (s Scale) At(v float64) color.NRGBA {
 	}
 	v = min(max(v, 0), 1)
 	if s == Diverging {
-		c, err := blueRed.At(v)
+		c, err := blueRed().At(v)
 		if err != nil {
 			panic(err) // v is in range
 		}

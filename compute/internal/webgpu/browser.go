@@ -15,6 +15,9 @@ import (
 // Binding names the WebGPU binding.
 const Binding = "navigator.gpu"
 
+// Lazy is whether drivers may finish a pipeline when it is first dispatched.
+const Lazy = false
+
 // Browser is the browser's name of itself.
 func Browser() string { return js.Global().Get("navigator").Get("userAgent").String() }
 

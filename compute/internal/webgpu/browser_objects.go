@@ -74,29 +74,38 @@ func (d *Device) describe(s Source) (module js.Value, descriptor map[string]any)
 	}
 }
 
-// NewPipelines compiles entry points, all at once. Where one fails they are made again,
-// one by one, for the compiler's text.
-func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
+// NewPipelines compiles entry points, all at once, and tells of them in their order. Where
+// one fails they are made again, one by one, for the compiler's text.
+func (d *Device) NewPipelines(list []Source, made func(i int)) ([]*Pipeline, []error) {
 	pipelines, errs := make([]*Pipeline, len(list)), make([]error, len(list))
-	all, err := d.scoped(func() js.Value {
-		made := make([]any, len(list))
+	promises, told := make([]any, len(list)), 0
+	_, err := d.scoped(func() js.Value {
 		for i, s := range list {
 			_, descriptor := d.describe(s)
-			made[i] = d.v.Call("createComputePipelineAsync", descriptor)
+			promises[i] = d.v.Call("createComputePipelineAsync", descriptor)
 		}
-		return js.Global().Get("Promise").Call("all", made)
+		return js.Global().Get("Promise").Call("allSettled", promises) // those that nobody awaits may fail, too
 	})
-	if all.Truthy() { // a device that is lost may settle none of its pipelines
-		found, rejected := await(js.Global().Get("Promise").Call("race", []any{all, d.v.Get("lost")}))
-		if err == nil && rejected == nil && js.Global().Get("Array").Call("isArray", found).Bool() {
-			for i, s := range list {
-				pipelines[i] = &Pipeline{found.Index(i), s.Slots}
-			}
-			return pipelines, errs
+	for i := 0; err == nil && i < len(list); i++ {
+		var found js.Value // a device that is lost may settle none of its pipelines
+		found, err = await(js.Global().Get("Promise").Call("race", []any{promises[i], d.v.Get("lost")}))
+		if err == nil && found.Get("getBindGroupLayout").IsUndefined() {
+			err = ErrLost
 		}
+		if err == nil {
+			pipelines[i] = &Pipeline{found, list[i].Slots}
+			made(i)
+			told++
+		}
+	}
+	if err == nil {
+		return pipelines, errs
 	}
 	for i, s := range list {
 		pipelines[i], errs[i] = d.NewPipeline(s.Label, s.WGSL, s.Entry, s.Slots)
+		if i >= told {
+			made(i)
+		}
 	}
 	return pipelines, errs
 }

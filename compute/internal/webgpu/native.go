@@ -102,6 +102,9 @@ import (
 // Binding names the WebGPU binding and its version.
 const Binding = "oliverbestmann/webgpu v1.0.0 (wgpu-native 27)"
 
+// Lazy is whether drivers may finish a pipeline when it is first dispatched.
+const Lazy = true
+
 // sideBySide says that pipelines may be compiled by several threads.
 const sideBySide = true
 

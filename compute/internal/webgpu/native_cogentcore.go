@@ -65,6 +65,9 @@ import (
 // Binding names the WebGPU binding and its version.
 const Binding = "cogentcore/webgpu v0.23.0 (wgpu-native 0.19.4)"
 
+// Lazy is whether drivers may finish a pipeline when it is first dispatched.
+const Lazy = true
+
 // sideBySide says that pipelines may be compiled by several threads: serial lets one in.
 const sideBySide = false
 

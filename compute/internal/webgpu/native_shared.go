@@ -149,19 +149,21 @@ func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, err
 
 // NewPipeline compiles an entry point; its error carries the compiler's text.
 func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline, error) {
-	pipelines, errs := d.NewPipelines([]Source{{label, wgsl, entry, slots}})
+	pipelines, errs := d.NewPipelines([]Source{{label, wgsl, entry, slots}}, func(int) {})
 	return pipelines[0], errs[0]
 }
 
 // NewPipelines compiles entry points, side by side where the binding allows it. An error
 // scope belongs to the device, so that an error may be found by the neighbour of what
-// caused it: where there was one all are made again, one by one.
-func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
+// caused it: where there was one all are made again, one by one. made may be called from
+// several goroutines.
+func (d *Device) NewPipelines(list []Source, made func(i int)) ([]*Pipeline, []error) {
 	d.create.Lock()
 	defer d.create.Unlock()
 	serial.Lock()
 	defer serial.Unlock()
 	pipelines, errs := make([]*Pipeline, len(list)), make([]error, len(list))
+	once := make([]sync.Once, len(list))
 	if abreast := min(runtime.NumCPU(), len(list)); sideBySide && abreast > 1 {
 		var wg sync.WaitGroup
 		var next atomic.Int64
@@ -169,6 +171,7 @@ func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
 			wg.Go(func() {
 				for i := next.Add(1) - 1; int(i) < len(list); i = next.Add(1) - 1 {
 					pipelines[i], errs[i] = d.compile(list[i])
+					once[i].Do(func() { made(int(i)) })
 				}
 			})
 		}
@@ -185,6 +188,7 @@ func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
 	}
 	for i, s := range list {
 		pipelines[i], errs[i] = d.compile(s)
+		once[i].Do(func() { made(i) })
 	}
 	return pipelines, errs
 }

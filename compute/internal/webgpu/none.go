@@ -11,6 +11,9 @@ import (
 // Binding names the WebGPU binding: this build has none.
 const Binding = "none"
 
+// Lazy is whether drivers may finish a pipeline when it is first dispatched.
+const Lazy = false
+
 var errNone = fmt.Errorf("%w: this program was built without cgo, which the GPU path needs", ErrNone)
 
 // Adapter, Device, Buffer, Pipeline, BindGroup and Plan have no values here:
@@ -55,7 +58,10 @@ func (d *Device) Write(*Buffer, uint64, []byte) error { return errNone }
 func (d *Device) NewPipeline(_, _, _ string, _ []Slot) (*Pipeline, error) { return nil, errNone }
 
 // NewPipelines returns ErrNone for each.
-func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error) {
+func (d *Device) NewPipelines(list []Source, made func(int)) ([]*Pipeline, []error) {
+	for i := range list {
+		made(i)
+	}
 	return make([]*Pipeline, len(list)), slices.Repeat([]error{errNone}, len(list))
 }
 

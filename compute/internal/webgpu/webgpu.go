@@ -10,6 +10,7 @@
 // Each implementation declares the same things:
 //
 //	const Binding string // name and version of the binding
+//	const Lazy bool      // whether drivers may finish a pipeline when it is first dispatched
 //
 //	func Adapters() ([]*Adapter, error)
 //	func (a *Adapter) Info() Info
@@ -21,7 +22,7 @@
 //	func (d *Device) NewBuffer(label string, size uint64, usage Usage) (*Buffer, error)
 //	func (d *Device) Write(b *Buffer, offset uint64, data []byte) error
 //	func (d *Device) NewPipeline(label, wgsl, entry string, slots []Slot) (*Pipeline, error)
-//	func (d *Device) NewPipelines(list []Source) ([]*Pipeline, []error)
+//	func (d *Device) NewPipelines(list []Source, made func(i int)) ([]*Pipeline, []error)
 //	func (d *Device) NewBindGroup(label string, p *Pipeline, buffers []*Buffer) (*BindGroup, error)
 //	func (d *Device) NewPlan(commands []Command) (*Plan, error)
 //	func (d *Device) Submit(p *Plan, first, last int) error
@@ -40,7 +41,8 @@
 // and copied from and to; a Uniform buffer bound and written; a Staging buffer
 // copied to and read by the host. NewPipeline's slots are the bindings the entry
 // point uses, in the order in which NewBindGroup takes their buffers. NewPipelines makes
-// several, side by side where the binding can; each has a pipeline or an error. A Plan is
+// several, side by side where the binding can; each has a pipeline or an error, and made is
+// called once for each that is done. A Plan is
 // an immutable list of commands; Submit encodes commands first to last-1 into
 // one command buffer, consecutive dispatches in one compute pass, and submits
 // it: in the native files by one call into C that allocates nothing on the Go

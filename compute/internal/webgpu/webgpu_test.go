@@ -193,7 +193,7 @@ func TestPipelines(t *testing.T) {
 				list[i].Label, list[i].WGSL = fmt.Sprintf("wrong %d", i), "fn main() { nonsense }"
 			}
 		}
-		pipelines, errs := d.NewPipelines(list)
+		pipelines, errs := d.NewPipelines(list, func(int) {})
 		for i, p := range pipelines {
 			if slices.Contains(wrong, i) {
 				if p != nil || !errors.Is(errs[i], ErrInvalid) || !strings.Contains(errs[i].Error(), list[i].Label) {
