@@ -7,8 +7,8 @@ WEB = web
 .PHONY: test test-all demo driver web
 
 test: driver
-	.ci/gotest -timeout 20m ./...
-	.ci/gotest -timeout 20m -race ./infer ./compute/internal/webgpu
+	.ci/gotest -timeout 30m ./...
+	.ci/gotest -timeout 30m -race ./infer ./compute/internal/webgpu
 
 test-all:
 	PUMICE_TESTS=full .ci/run

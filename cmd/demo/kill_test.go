@@ -75,7 +75,7 @@ func TestKilled(t *testing.T) {
 	long := all - first
 	random := rand.New(rand.NewPCG(3, 4))
 	steps := map[string]int{}
-	for killed, n := 0, kills(t, 6); killed < n; {
+	for killed, n := 0, kills(t, 3); killed < n; {
 		dir := t.TempDir()
 		c := child(endless(dir, epochs)...)
 		moment := time.Duration(random.Int64N(int64(long)))
@@ -117,7 +117,7 @@ func TestKilled(t *testing.T) {
 // finish with the weights of the one that nobody killed.
 func TestSupervise(t *testing.T) {
 	t.Parallel() // its work is done by processes of its own
-	n := max(4, kills(t, 10)*2/5)
+	n := max(2, kills(t, 5)*2/5)
 	epochs := 2 * n
 	want, all, first := unbroken(t, epochs)
 	random := rand.New(rand.NewPCG(5, 6))
