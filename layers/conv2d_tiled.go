@@ -31,7 +31,7 @@ func init() {
 		most   uint32 // products
 		suits  func(compute.Info) bool
 	}{
-		{"looked_up", convTiledSplitLookedUp, 300, func(info compute.Info) bool { return software(info) && info.Subgroup == 4 }}, // SwiftShader
+		{"looked_up", convTiledSplitLookedUp, 300, swiftShader},
 		{"tiled", convTiledSplit, maxProducts, nil},
 	} {
 		convSplit.Prefer(compute.Variant{Name: v.name, Suits: v.suits, Record: func(t *compute.Tape, params any, x []*compute.Tensor) bool {
@@ -44,6 +44,12 @@ func init() {
 			return ok
 		}})
 	}
+}
+
+// swiftShader reports whether a device is that software driver, which is also the one of
+// browsers; they do not say how large subgroups are.
+func swiftShader(info compute.Info) bool {
+	return software(info) && (info.Subgroup == 4 || info.Browser != "")
 }
 
 // turned is the convolution of dy that gives the gradient of the input, of one with
