@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-var digits = data.DigitsOptions{Train: 6400, Test: 10}
+var digits = data.DigitsOptions{Train: 1280, Test: 10}
 
 func newLoop() *train.Loop {
 	model := layers.Sequential{
