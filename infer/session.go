@@ -4,8 +4,8 @@
 //	probs, err := session.Predict(ctx, pixels)                 // from any goroutine
 //	session.Close()
 //
-// A session compiles the model once and keeps its buffers: after the first call
-// nothing is allocated on the device.
+// A session compiles the model and keeps its buffers, and once more when two calls meet:
+// then nothing is allocated on the device.
 package infer
 
 import (
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -28,7 +29,8 @@ var (
 	ErrClosed = compute.ErrClosed
 )
 
-// lanes is how many calls a session runs side by side.
+// lanes is how many calls a session runs side by side. The first one is compiled by Open,
+// another when a call finds all of them in use, which goes on to wait for one.
 const lanes = 2
 
 // Session is a classifier compiled for a device. It is safe for many
@@ -39,10 +41,14 @@ type Session struct {
 	size   int              // elements of one input
 	names  int              // outputs for one input
 
+	compile func() (*lane, error)
+
 	mu     sync.Mutex
 	closed bool
 	free   chan *lane
-	calls  sync.WaitGroup
+	made   int            // lanes that were begun
+	failed error          // of the later ones
+	calls  sync.WaitGroup // and lanes that are being compiled
 }
 
 // lane is one compiled program with its input and output.
@@ -86,21 +92,60 @@ func open(c Config, dev *compute.Device, model layers.Layer, weights []byte, sha
 			return nil, fmt.Errorf("infer: Open: %w", err)
 		}
 	}
-	for range lanes {
+	shape = slices.Clone(shape)
+	s.compile = func() (l *lane, err error) {
 		t := compute.NewTape(dev)
 		t.Storage = c.Storage
-		l := &lane{x: t.Input("x", compute.F32, append([]int{1}, shape...)...)}
+		l = &lane{x: t.Input("x", compute.F32, append([]int{1}, shape...)...)}
 		l.y = model.Forward(t, l.x)
 		t.Keep(l.y)
-		s.names = l.y.Len()
-		var err error
-		if l.program, err = t.Compile(); err != nil {
-			s.Close()
-			return nil, fmt.Errorf("infer: Open: %w", err)
+		l.program, err = t.Compile()
+		return l, err
+	}
+	first, err := s.compile()
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("infer: Open: %w", err)
+	}
+	s.names, s.made = first.y.Len(), 1
+	s.free <- first
+	return s, nil
+}
+
+// another begins to compile a lane, unless there are enough.
+func (s *Session) another() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made == lanes {
+		return
+	}
+	s.made++
+	s.calls.Go(func() { // a call is in progress, so that Close waits
+		l, err := s.compile()
+		if err != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.failed = fmt.Errorf("infer: a second program: %w", err)
+			return
 		}
 		s.free <- l
+	})
+}
+
+// lane takes a free lane.
+func (s *Session) lane(ctx context.Context) (*lane, error) {
+	select {
+	case l := <-s.free:
+		return l, nil
+	default:
 	}
-	return s, nil
+	s.another()
+	select {
+	case l := <-s.free:
+		return l, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Predict returns the class probabilities of each input, one after another: the
@@ -119,11 +164,9 @@ func (s *Session) Predict(ctx context.Context, pixels []float32) ([]float32, err
 	s.calls.Add(1)
 	s.mu.Unlock()
 	defer s.calls.Done()
-	var l *lane
-	select {
-	case l = <-s.free:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("infer: Predict: %w", ctx.Err())
+	l, err := s.lane(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("infer: Predict: %w", err)
 	}
 	defer func() { s.free <- l }()
 	probs := make([]float32, len(pixels)/s.size*s.names)
@@ -162,7 +205,8 @@ func softmax(x []float32) {
 }
 
 // Close waits for calls in progress and frees the session's programs and the copies
-// of the model's parameters that it brought to the device. It may be called twice.
+// of the model's parameters that it brought to the device. It returns why calls could not
+// run side by side, if they could not. It may be called twice.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -176,5 +220,5 @@ func (s *Session) Close() error {
 		(<-s.free).program.Close()
 	}
 	s.dev.Forget(s.params...)
-	return nil
+	return s.failed
 }

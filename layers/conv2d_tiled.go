@@ -15,7 +15,7 @@ type splitTiles struct {
 }
 
 var convSplits = []splitTiles{
-	{"looked_up", convTiledSplitLookedUp, 300, func(info compute.Info) bool { return software(info) && info.Subgroup == 4 }}, // SwiftShader
+	{"looked_up", convTiledSplitLookedUp, 300, swiftShader},
 	{"tiled", convTiledSplit, maxProducts, nil},
 }
 
@@ -23,6 +23,12 @@ func (s splitTiles) record(t *compute.Tape, p convParams, x []*compute.Tensor, _
 	tiled, ok := weightTiles(p, splitting(t.Device().Info()), s.most)
 	tiled.Splits = p.Splits
 	return runIf(ok && tiled.short(), s.kernel, tiled, x[0], x[0], x[1], x[1], x[2])
+}
+
+// swiftShader reports whether a device is that software driver, which is also the one of
+// browsers; they do not say how large subgroups are.
+func swiftShader(info compute.Info) bool {
+	return software(info) && (info.Subgroup == 4 || info.Browser != "")
 }
 
 // turned is the convolution of dy that gives the gradient of the input, of one with

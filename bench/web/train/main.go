@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"runtime"
 	"syscall/js"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -31,6 +32,18 @@ func main() {
 	}
 }
 
+var digits = data.DigitsOptions{Train: 1280, Test: 10}
+
+func newLoop() *train.Loop {
+	model := layers.Sequential{
+		layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+		layers.NewConv2D(8, 16, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
+		layers.Flatten{}, layers.NewLinear(16*4*4, 10),
+	}
+	layers.Initialize(model, 1)
+	return &train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{LR: 3e-3}, Batch: 64, Epochs: 1, Seed: 1}
+}
+
 func run(ctx context.Context) error {
 	tell("started", nil)
 	dev, err := compute.Open(ctx)
@@ -44,15 +57,16 @@ func run(ctx context.Context) error {
 			tell(string(p.Stage), map[string]any{"kernels": p.Total})
 		}
 	})
-	set, _ := data.Digits(data.DigitsOptions{Train: 6400, Test: 10})
+	warmed := make(chan error, 1)
+	blank, _ := data.BlankDigits(digits)
+	go func() { warmed <- newLoop().Warm(ctx, dev, blank, nil) }() // the browser compiles beside
+	runtime.Gosched()
+	set, _ := data.Digits(digits)
 	tell("data", nil)
-	model := layers.Sequential{
-		layers.NewConv2D(1, 8, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
-		layers.NewConv2D(8, 16, 5), layers.ReLU{}, layers.MaxPool2D{Size: 2},
-		layers.Flatten{}, layers.NewLinear(16*4*4, 10),
+	if err := <-warmed; err != nil {
+		return err
 	}
-	layers.Initialize(model, 1)
-	loop := train.Loop{Model: model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &train.AdamW{LR: 3e-3}, Batch: 64, Epochs: 1, Seed: 1}
+	loop := newLoop()
 	steps := 0
 	loop.Callbacks = []train.Callback{{AfterStep: func(f *train.Fit) error {
 		if steps++; steps == 1 {
