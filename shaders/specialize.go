@@ -49,5 +49,5 @@ func (s *Shader) specialise(entry string, consts map[string]string, params []str
 	if m, err = wgsl.Unroll(m); err != nil {
 		return nil, err
 	}
-	return wgsl.Flatten(wgsl.Drop(m)), nil
+	return wgsl.Shrink(wgsl.Flatten(wgsl.Drop(m))), nil
 }
