@@ -188,7 +188,7 @@ func (s *spelling) loop(n *node) string {
 			s.block("if "+s.cond(n.turn), func() { s.lines = append(s.lines, "break;") })
 			s.args = args
 		}
-		s.write("%s = %s * %s + %s;", v, v, float(n.value), b)
+		s.write("%s = clamp(%s * %s, -64.0, 64.0) + %s;", v, v, float(n.value), b)
 	}
 	switch s.IntN(5) {
 	case 0:

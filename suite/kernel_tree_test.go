@@ -3,6 +3,7 @@ package suite
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 )
 
 // num is a value and how far a device may be off from it: the running error analysis of
@@ -124,7 +125,7 @@ func (n *node) at(p *point) num {
 			return then
 		}
 		return then.or(otherwise)
-	case "loop": // so many times: break if a comparison holds; v = v * value + b
+	case "loop": // so many times: break if a comparison holds; v = clamp(v * value) + b
 		return n.turns(p, a[0], a[1], 0)
 	case "call":
 		return n.parts[len(n.parts)-1].at(&point{args: a, by: p.by})
@@ -144,6 +145,7 @@ func (n *node) turns(p *point, v, b num, turn int) num {
 		return v
 	}
 	product := rounded(v.v*n.value, math.Abs(n.value)*v.e, 1)
+	product.v = min(max(product.v, -64), 64)
 	more := n.turns(p, rounded(product.v+b.v, product.e+b.e, 1), b, turn+1)
 	switch {
 	case sure:
@@ -160,6 +162,7 @@ type growing struct {
 	leaves []string
 	args   int
 	other  bool // there is an array z
+	whole  bool // it does not divide
 }
 
 func (g *growing) pick(words ...string) string { return words[g.IntN(len(words))] }
@@ -184,6 +187,9 @@ func (g *growing) node(depth int) *node {
 		return g.leaf()
 	}
 	kind := g.pick("+", "+", "-", "*", "*", "share", "neg", "abs", "min", "max", "clamp", "if", "if", "loop", "call")
+	if kind == "share" && g.whole {
+		kind = "+"
+	}
 	n := &node{kind: kind, value: math.Abs(g.number()) + 0.5}
 	switch kind {
 	case "neg", "abs", "clamp":
@@ -208,9 +214,17 @@ func (g *growing) node(depth int) *node {
 		n.parts = append(n.parts, inside.node(2))
 	default:
 		n.parts = []*node{g.node(depth - 1), g.node(depth - 1)}
+		if strings.Contains("+-*", kind) {
+			return apart(n)
+		}
 	}
 	return n
 }
+
+// apart is a sum or product that no driver makes another one of with those around it:
+// WGSL allows it to make a * 0.5 + a * 2.0 one product, and lavapipe and SwiftShader do,
+// where they see that both a are one tensor, or that a param is a constant.
+func apart(n *node) *node { return &node{kind: "clamp", value: 64, parts: []*node{n}} }
 
 func (g *growing) cond(depth int) *cond {
 	if depth > 0 && g.IntN(3) == 0 {

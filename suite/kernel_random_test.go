@@ -77,11 +77,11 @@ var builtins = map[string]string{
 	"lid": "@builtin(local_invocation_id) lid: vec3<u32>", "lane": "@builtin(local_invocation_index) lane: u32",
 }
 
-// newRandom declares a kernel of a number.
-func newRandom(seed uint64, number int) *random {
+// newRandom declares a kernel of a number, one that divides or does not.
+func newRandom(seed uint64, number int, divides bool) *random {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	k := &random{roles: []string{"x", "y"}}
-	g := &growing{Rand: r}
+	g := &growing{Rand: r, whole: !divides}
 	if r.IntN(3) == 0 {
 		g.other = true
 		k.roles = append(k.roles, "z")
@@ -92,9 +92,9 @@ func newRandom(seed uint64, number int) *random {
 		if role == "y" {
 			continue
 		}
-		parts := []*node{k.root, {kind: "*", parts: []*node{{kind: role}, {kind: "number", value: g.number()}}}}
+		parts := []*node{k.root, apart(&node{kind: "*", parts: []*node{{kind: role}, {kind: "number", value: g.number()}}})}
 		r.Shuffle(2, func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
-		k.root = &node{kind: "+", parts: parts}
+		k.root = apart(&node{kind: "+", parts: parts})
 	}
 	k.root = &node{kind: "clamp", value: 8, parts: []*node{k.root}}
 	k.adds = r.IntN(6) == 0
