@@ -9,6 +9,7 @@ require (
 	github.com/cogentcore/webgpu v0.23.0
 	github.com/go-gl/mathgl v1.2.0
 	github.com/gofrs/flock v0.12.1
+	github.com/gogpu/naga v0.17.16
 	github.com/google/go-cmp v0.7.0
 	github.com/oliverbestmann/webgpu v1.0.0
 	github.com/spf13/cobra v1.10.2

@@ -260,9 +260,11 @@ func (s *Shader) lookup(name string) (int, bool) {
 }
 
 // adds are the arrays that an entry point adds to: those that it writes and that stand in
-// a block under "if accumulate", or all that it writes where there is no such block.
+// a block under "if accumulate", or all that it writes where there is no such block. There
+// are none where it leaves elements out for what it loads: what it would assign in place
+// of adding is not all of the array then.
 func (s *Shader) adds(e Entry, uses map[string]bool) (arrays []string) {
-	if !slices.Contains(e.Consts, "accumulate") {
+	if !slices.Contains(e.Consts, "accumulate") || wgsl.Partial(s.module, e.Name) {
 		return nil
 	}
 	blocks, found := map[string]bool{}, false

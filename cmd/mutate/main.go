@@ -17,11 +17,9 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,85 +30,6 @@ import (
 
 //go:embed equivalent.json
 var equivalents []byte
-
-// mutant is a line of a file and what it is turned into.
-type mutant struct {
-	File, Line, Mutant string
-	Why                string `json:",omitempty"` // it computes the same
-	number             int    // of the line, from 0
-}
-
-// rules turn what matches into something else. A rule with several replacements makes
-// a mutant of each.
-var rules = []struct {
-	pattern *regexp.Regexp
-	by      []string
-}{
-	{regexp.MustCompile(` \+= `), []string{" = ", " -= "}},
-	{regexp.MustCompile(` -= `), []string{" = ", " += "}},
-	{regexp.MustCompile(` \*= `), []string{" = "}},
-	{regexp.MustCompile(` \+ `), []string{" - ", " * "}},
-	{regexp.MustCompile(` - `), []string{" + "}},
-	{regexp.MustCompile(` \* `), []string{" + "}},
-	{regexp.MustCompile(` / `), []string{" * ", " % "}},
-	{regexp.MustCompile(` % `), []string{" / "}},
-	{regexp.MustCompile(` < `), []string{" <= "}},
-	{regexp.MustCompile(` <= `), []string{" < "}},
-	{regexp.MustCompile(` > `), []string{" >= "}},
-	{regexp.MustCompile(` >= `), []string{" > "}},
-	{regexp.MustCompile(` == `), []string{" != "}},
-	{regexp.MustCompile(` & `), []string{" | "}},
-	{regexp.MustCompile(`\bmax\(`), []string{"min("}},
-	{regexp.MustCompile(`\bmin\(`), []string{"max("}},
-	{regexp.MustCompile(`\babs\(`), []string{"("}},
-	{regexp.MustCompile(`\b0u\b`), []string{"1u"}},
-	{regexp.MustCompile(`\b1u\b`), []string{"0u", "2u"}},
-	{regexp.MustCompile(`\b2u\b`), []string{"1u"}},
-	{regexp.MustCompile(`\b0\.0\b`), []string{"1.0"}},
-	{regexp.MustCompile(`\b1\.0\b`), []string{"0.0", "2.0"}},
-	{regexp.MustCompile(`\b0\.5\b`), []string{"0.25"}},
-	{regexp.MustCompile(`\[(i|k|at|j)\]`), []string{"[$1 + 1u]"}},
-	{regexp.MustCompile(`(?m) [+-] [\w.]+(\[[^\]]*\])?([;,)])`), []string{"$2"}}, // a term dropped
-	{regexp.MustCompile(`(?m)^(\s*)workgroupBarrier\(\);`), []string{"$1"}},
-	{regexp.MustCompile(` \* (params\.\w+)`), []string{" * ($1 + 1u)"}},                             // a stride
-	{regexp.MustCompile(`\b(\d+\.(?:\d*[1-9]\d*|0\d*[1-9])(?:e-?\d+)?)\b`), []string{"(2.0 * $1)"}}, // a constant
-}
-
-// mutants lists the mutants of a file, those of different lines before further ones
-// of the same, in an order that looks random.
-func mutants(name, text string) (all []mutant) {
-	perLine := map[int]int{}
-	lines := strings.Split(text, "\n")
-	for n, line := range lines {
-		code, _, _ := strings.Cut(line, "//")
-		trimmed := strings.TrimSpace(code)
-		if trimmed == "" || strings.HasPrefix(trimmed, "@") || strings.HasPrefix(trimmed, "struct") || strings.HasPrefix(trimmed, "const") || strings.HasPrefix(trimmed, "fn") || strings.HasPrefix(trimmed, "var<private>") {
-			continue
-		}
-		for _, r := range rules {
-			for _, at := range r.pattern.FindAllStringIndex(code, -1) {
-				for _, by := range r.by {
-					changed := code[:at[0]] + r.pattern.ReplaceAllString(code[at[0]:at[1]], by) + line[at[1]:]
-					all = append(all, mutant{File: name, Line: strings.TrimSpace(line), Mutant: strings.TrimSpace(changed), number: n})
-				}
-			}
-		}
-	}
-	random := rand.New(rand.NewPCG(1, uint64(len(text))))
-	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	turn := make([]int, len(all))
-	order := make([]int, len(all))
-	for i, m := range all {
-		turn[i], order[i] = perLine[m.number], i
-		perLine[m.number]++
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return turn[a] - turn[b] })
-	sorted := make([]mutant, len(all))
-	for i, k := range order {
-		sorted[i] = all[k]
-	}
-	return sorted
-}
 
 func main() {
 	log.SetFlags(0)
@@ -153,7 +72,11 @@ func main() {
 			log.Fatal(err)
 		}
 		if *list {
-			for _, m := range mutants(name, s.Text) {
+			all, err := mutants(name, s.Text)
+			if err != nil {
+				log.Fatal(err)
+			}
+			for _, m := range all {
 				fmt.Printf("%s.wgsl:%d\n  %s\n  %s\n", m.File, m.number+1, m.Line, m.Mutant)
 				total++
 			}
@@ -163,8 +86,12 @@ func main() {
 		if verdict, err := try(dir, demo, s.Text, whole, *limit); err != nil || verdict != "survived" {
 			log.Fatalf("%s.wgsl as it is, without a mutation: %s %v", name, verdict, err)
 		}
+		all, err := mutants(name, s.Text)
+		if err != nil {
+			log.Fatal(err)
+		}
 		count, killed, same, invalid := 0, 0, 0, 0
-		for _, m := range mutants(name, s.Text) {
+		for _, m := range all {
 			if *most > 0 && count >= *most {
 				break
 			}

@@ -34,6 +34,28 @@ type token struct {
 	notes int // comments of the text that stand before it
 }
 
+// Token is a word, a number or an operator of a text, and the byte where it starts.
+type Token struct {
+	Text  string
+	Start int
+}
+
+// Tokens are all of a text's, without its comments.
+func Tokens(text string) ([]Token, error) {
+	all, _, err := tokens(text)
+	if err != nil {
+		return nil, err
+	}
+	made := make([]Token, 0, len(all))
+	for _, t := range all[:len(all)-1] {
+		if t.kind == operator {
+			t.text = strings.TrimPrefix(t.text, "template")
+		}
+		made = append(made, Token{t.text, t.start})
+	}
+	return made, nil
+}
+
 // lexer cuts a text into tokens.
 type lexer struct {
 	text     string
