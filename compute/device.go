@@ -54,7 +54,7 @@ type engine interface {
 	free(b *buffer)
 	write(b *buffer, words []uint32) error
 	read(b *buffer) (pending, error)
-	build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error)
+	build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error)
 	wait(ctx context.Context) error
 	close()
 }
@@ -67,7 +67,7 @@ type pending interface {
 // runner is a built program.
 type runner interface {
 	run(ctx context.Context) error
-	step(i int) error // runs one launch and waits for it
+	step(i int) error // runs one dispatch and waits for it
 	release()
 }
 

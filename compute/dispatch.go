@@ -3,6 +3,7 @@ package compute
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pumice-ml/pumice/shaders"
 )
@@ -17,6 +18,10 @@ type Dispatch struct {
 
 	row   int    // see Tape.Row
 	scope string // see Tape.Within
+	// plain are the dispatches whose work this one does, as they were before a pass
+	// merged them; nil is itself. Those of a dispatch that batch or join made are
+	// independent of each other; of those of chain, each hands elements to the next.
+	plain []Dispatch
 }
 
 // Part is the part of the model that d was recorded within (see Tape.Within), or "".
@@ -68,6 +73,14 @@ func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 // checkTrips proves the loop budget.
 func (d *Dispatch) checkTrips() error {
 	k := d.Kernel
+	if k.joined != "" {
+		for i := range d.plain {
+			if err := d.plain[i].checkTrips(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if k.read().entry.Trips == "" {
 		return nil
 	}
@@ -129,6 +142,9 @@ func (d *Dispatch) specialized(bake bool) (string, error) {
 
 // text is the WGSL that goes to the driver.
 func (d *Dispatch) text(bake bool) (string, error) {
+	if d.Kernel.joined != "" {
+		return d.Kernel.joined, nil
+	}
 	text, err := d.specialized(bake)
 	if err != nil || d.storage() != F16 && !d.Kernel.halves {
 		return text, err
@@ -146,6 +162,18 @@ func (d *Dispatch) text(bake bool) (string, error) {
 		text = shaders.EnableF16 + text
 	}
 	return text, nil
+}
+
+// values describes the params of d, and of the dispatches that it joins.
+func (d *Dispatch) values() string {
+	if d.Kernel.joined == "" {
+		return fmt.Sprintf("%+v", d.Params)
+	}
+	var all []string
+	for i := range d.plain {
+		all = append(all, d.plain[i].values())
+	}
+	return strings.Join(all, "+")
 }
 
 // storage is F16 where any of d's tensors is stored so.

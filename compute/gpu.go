@@ -237,20 +237,20 @@ func (b *buffer) bound() webgpu.Range {
 }
 
 // build makes the pipelines, side by side, the bind groups and the plan.
-func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
+func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error) {
 	r := &gpuRunner{eng: e}
-	all := make([]prepared, len(launches))
-	errs := make([]error, len(launches))
+	all := make([]prepared, len(list))
+	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	work := make(chan int)
-	for range min(runtime.NumCPU(), len(launches)) {
+	for range min(runtime.NumCPU(), len(list)) {
 		wg.Go(func() {
 			for i := range work {
-				all[i], errs[i] = e.prepare(launches[i], bake)
+				all[i], errs[i] = e.prepare(&list[i], bake)
 			}
 		})
 	}
-	for i := range launches {
+	for i := range list {
 		work <- i
 	}
 	close(work)
@@ -263,15 +263,16 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 		return nil, err
 	}
 	var planned []webgpu.Command
-	for i, l := range launches {
+	for i := range list {
+		d := &list[i]
 		c := webgpu.Command{Pipeline: pipelines[i], Groups: all[i].groups}
 		r.index = append(r.index, len(planned))
 		if c.Pipeline == nil {
 			continue // nothing to do
 		}
 		var bound []webgpu.Range
-		if !l[0].baked(bake) {
-			uniform, err := e.uniform(&l[0])
+		if !d.baked(bake) {
+			uniform, err := e.uniform(d)
 			if err != nil {
 				r.release()
 				return nil, err
@@ -279,28 +280,22 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 			r.uniforms = append(r.uniforms, uniform)
 			bound = append(bound, webgpu.Range{Buffer: uniform})
 		}
-		tensors := l[0].Tensors
-		if len(l) > 1 {
-			tensors, _ = bindAll(l)
-		}
-		for _, x := range tensors {
+		for _, x := range d.Tensors {
 			bound = append(bound, buffers(x.base).bound())
 		}
 		if err := oneUse(all[i].source.Slots, bound); err != nil {
 			r.release()
-			return nil, fmt.Errorf("compute: kernel %s: %w", label(l), err)
+			return nil, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
 		}
-		group, err := e.dev.NewBindGroup(label(l), c.Pipeline, bound)
+		group, err := e.dev.NewBindGroup(d.Kernel.name, c.Pipeline, bound)
 		if err != nil {
 			r.release()
-			return nil, fmt.Errorf("compute: kernel %s: bind group: %w", label(l), err)
+			return nil, fmt.Errorf("compute: kernel %s: bind group: %w", d.Kernel.name, err)
 		}
 		r.groups = append(r.groups, group)
 		c.Bindings = group
 		planned = append(planned, c)
-		for _, d := range l {
-			d.Kernel.ran()
-		}
+		d.Kernel.ran()
 	}
 	r.index = append(r.index, len(planned))
 	plan, err := e.dev.NewPlan(planned)
@@ -328,35 +323,23 @@ func oneUse(slots []webgpu.Slot, bound []webgpu.Range) error {
 	return nil
 }
 
-// label names the kernels of a launch.
-func label(launch []Dispatch) string {
-	name := launch[0].Kernel.name
-	for _, d := range launch[1:] {
-		name += "+" + d.Kernel.name
-	}
-	return name
-}
-
-// prepared is a launch as the device gets it. Where groups are 0 there is nothing to do.
+// prepared is a dispatch as the device gets it. Where groups are 0 there is nothing to do.
 type prepared struct {
 	source webgpu.Source
 	groups [3]uint32
 }
 
-func (e *gpu) prepare(launch []Dispatch, bake bool) (prepared, error) {
-	d := &launch[0]
-	perDimension := int(e.owner.info.Limits.WorkgroupsPerDimension)
-	groups, err := d.grid(perDimension)
+func (e *gpu) prepare(d *Dispatch, bake bool) (prepared, error) {
+	groups, err := d.grid(int(e.owner.info.Limits.WorkgroupsPerDimension))
 	if err != nil || groups[0] == 0 {
 		return prepared{}, err
 	}
-	for i := range launch {
-		if err := launch[i].checkTrips(); err != nil {
-			return prepared{}, err
-		}
+	if err := d.checkTrips(); err != nil {
+		return prepared{}, err
 	}
-	w, limits := d.Kernel.read().entry.Workgroup, e.owner.info.Limits
-	if n := d.Kernel.read().entry.Shared; n > int(limits.WorkgroupStorage) {
+	entry, limits := d.Kernel.read().entry, e.owner.info.Limits
+	w := entry.Workgroup
+	if n := entry.Shared; n > int(limits.WorkgroupStorage) {
 		return prepared{}, fmt.Errorf("compute: kernel %s: %d bytes of workgroup memory, at most %d: %w", d.Kernel.name, n, limits.WorkgroupStorage, ErrLimit)
 	}
 	if !d.Kernel.RunsOn(e.owner) {
@@ -365,34 +348,18 @@ func (e *gpu) prepare(launch []Dispatch, bake bool) (prepared, error) {
 	if n := w[0] * w[1] * w[2]; n > int(limits.InvocationsPerWorkgroup) {
 		return prepared{}, fmt.Errorf("compute: kernel %s: workgroup of %d invocations, at most %d: %w", d.Kernel.name, n, limits.InvocationsPerWorkgroup, ErrLimit)
 	}
-	var text, entry string
-	var slots []webgpu.Slot
-	if len(launch) > 1 {
-		var n int
-		if text, n, _, err = joined(launch, perDimension); err != nil {
-			return prepared{}, err
-		}
-		entry, groups = "join", [3]uint32{uint32(n), 1, 1}
-		bound, numbers := bindAll(launch)
-		slots = make([]webgpu.Slot, len(bound))
-		for i := range launch {
-			for k, number := range numbers[i] {
-				slots[number] = slotOf(uint32(number), launch[i].binding(k).Access)
-			}
-		}
-	} else {
-		if text, err = d.text(bake); err != nil {
-			return prepared{}, err
-		}
-		entry = d.Kernel.read().entry.Name
-		if !d.baked(bake) {
-			slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
-		}
-		for _, b := range d.Kernel.read().entry.Bindings {
-			slots = append(slots, slotOf(uint32(b.Number), b.Access))
-		}
+	text, err := d.text(bake)
+	if err != nil {
+		return prepared{}, err
 	}
-	return prepared{webgpu.Source{Label: label(launch), WGSL: text, Entry: entry, Slots: slots}, groups}, nil
+	var slots []webgpu.Slot
+	if !d.baked(bake) {
+		slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
+	}
+	for _, b := range entry.Bindings {
+		slots = append(slots, slotOf(uint32(b.Number), b.Access))
+	}
+	return prepared{webgpu.Source{Label: d.Kernel.name, WGSL: text, Entry: entry.Name, Slots: slots}, groups}, nil
 }
 
 func slotOf(number uint32, access string) webgpu.Slot {

@@ -37,7 +37,8 @@ type Kernel struct {
 	fusions  []Fusion
 	unions   []union // of which k is the first part
 	over     *overwriting
-	parts    []*Kernel // whose work it does, of one made by chain
+	parts    []*Kernel // whose work it does, of one made by chain or join
+	joined   string    // its text, of one made by join
 	halves   bool      // that one rounds to f16, whatever its tensors are stored as
 	hashOnce sync.Once
 	hashText string // see hash
@@ -195,7 +196,7 @@ func (k *Kernel) GPURuns() int64 { return k.gpuRuns.Load() }
 func (k *Kernel) ran() {
 	k.gpuRuns.Add(1)
 	for _, part := range k.parts {
-		part.gpuRuns.Add(1)
+		part.ran()
 	}
 }
 

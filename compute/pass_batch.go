@@ -173,7 +173,7 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 		}
 		one.Tensors[i] = parts[0].parent.tensor(one.binding(i).Name, all)
 	}
-	one.Params = one.sized(n)
+	one.Params, one.plain = one.sized(n), runs
 	return &one, nil
 }
 

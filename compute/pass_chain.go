@@ -161,7 +161,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	if err != nil {
 		return one, false, err
 	}
-	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list)}
+	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list), plain: list}
 	for _, b := range one.Kernel.read().entry.Bindings {
 		one.Tensors = append(one.Tensors, bound[b.Number])
 	}

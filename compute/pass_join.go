@@ -2,17 +2,17 @@ package compute
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pumice-ml/pumice/shaders"
 )
 
-// join puts dispatches that do not depend on each other next to each other where one
-// launch can do the work of all of them (see shaders.Join), and returns the list in its
-// new order and the index at which each launch starts. A launch is for dispatches
-// that are too small to keep a device busy, or whose cost is that of being dispatched.
-// It looks from the first dispatch on and from the last one back, and takes what makes
-// fewer launches.
-func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) (ordered []Dispatch, starts []int) {
+// join makes one dispatch of several that do not depend on each other (see shaders.Join),
+// and returns the list in its new order. It is for dispatches that are too small to keep
+// a device busy, or whose cost is that of being dispatched. It looks from the first
+// dispatch on and from the last one back, and takes what makes fewer launches.
+func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, error) {
 	launches := t.gather(list, buffers, false)
 	list = slices.Clone(list)
 	slices.Reverse(list)
@@ -23,11 +23,19 @@ func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) (ordered []Dispa
 		}
 		launches = back
 	}
+	var joined []Dispatch
 	for _, l := range launches {
-		starts = append(starts, len(ordered))
-		ordered = append(ordered, l...)
+		if len(l) == 1 {
+			joined = append(joined, l[0])
+			continue
+		}
+		one, err := t.joined(l)
+		if err != nil {
+			return nil, err
+		}
+		joined = append(joined, one)
 	}
-	return ordered, starts
+	return joined, nil
 }
 
 // gather makes launches of a list, in its order or in its reverse. Of those that could
@@ -176,21 +184,44 @@ func bindAll(list []Dispatch) (bound []*Tensor, numbers [][]int) {
 	return bound, numbers
 }
 
-// joined is the text of a launch, and the size of its grid and of its workgroup.
-func joined(list []Dispatch, perDimension int) (text string, groups, block int, err error) {
-	_, numbers := bindAll(list)
+// joined is one dispatch for the list, of a kernel made for it.
+func (t *Tape) joined(list []Dispatch) (one Dispatch, err error) {
+	bound, numbers := bindAll(list)
+	bindings := make([]shaders.Binding, len(bound))
+	k := &Kernel{pkg: list[0].Kernel.pkg, shader: &shaders.Shader{Name: "join"}}
 	var parts []shaders.Part
+	var names []string
+	var flops int64
 	for i := range list {
 		d := &list[i]
-		grid, err := d.grid(perDimension)
+		grid, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension))
 		if err != nil {
-			return "", 0, 0, err
+			return one, err
 		}
 		text, err := d.text(true)
 		if err != nil {
-			return "", 0, 0, err
+			return one, err
 		}
+		n, err := d.flops(grid)
+		if err != nil {
+			return one, err
+		}
+		flops += n
 		parts = append(parts, shaders.Part{Shader: d.Kernel.read().shader, Entry: d.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
+		for j, number := range numbers[i] {
+			bindings[number] = d.binding(j)
+			bindings[number].Number = number
+		}
+		names, k.parts = append(names, d.Kernel.name), append(k.parts, d.Kernel)
 	}
-	return shaders.Join(parts)
+	text, groups, block, err := shaders.Join(parts)
+	if err != nil {
+		return one, err
+	}
+	k.name, k.joined = strings.Join(names, "+"), text
+	k.entry = shaders.Entry{
+		Name: "join", Workgroup: [3]int{block, 1, 1}, Bindings: bindings,
+		Size: []string{strconv.Itoa(groups)}, Groups: true, Flops: strconv.FormatInt(flops, 10),
+	}
+	return Dispatch{Kernel: k, Tensors: bound, scope: scopes(list), plain: list}, nil
 }

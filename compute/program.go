@@ -15,10 +15,8 @@ import (
 type Program struct {
 	dev  *Device
 	name string
-	list []Dispatch
+	list []Dispatch // the launches
 	bake bool
-	// starts are the places in list at which a launch begins; nil is at all.
-	starts []int
 
 	mu        sync.Mutex
 	runner    runner
@@ -83,11 +81,13 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 		if runs(Join) && p.bake {
-			list, p.starts = t.join(list, all)
+			if list, err = t.join(list, all); err != nil {
+				return fail(err)
+			}
 		}
 		p.list = list
 		if runs(Plan) {
-			storage, sizes = plan(list, p.starts, func(s *slot) bool { return all[s] != nil || values[s] != nil })
+			storage, sizes = plan(list, func(s *slot) bool { return all[s] != nil || values[s] != nil })
 		}
 	}
 	p.storages = make([]*buffer, len(sizes))
@@ -131,7 +131,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 	}
-	p.runner, err = t.dev.eng.build(p.launches(), func(s *slot) *buffer { return all[s] }, p.bake)
+	p.runner, err = t.dev.eng.build(list, func(s *slot) *buffer { return all[s] }, p.bake)
 	if err != nil {
 		return fail(err)
 	}
@@ -355,15 +355,4 @@ func (p *Program) Memory() (held, alone int64) {
 		held += b.dtype.bytes(b.n)
 	}
 	return held, alone + p.shared
-}
-
-// launches are the dispatches by launch.
-func (p *Program) launches() (all [][]Dispatch) {
-	for i := range p.list {
-		if p.starts == nil || slices.Contains(p.starts, i) {
-			all = append(all, nil)
-		}
-		all[len(all)-1] = append(all[len(all)-1], p.list[i])
-	}
-	return all
 }
