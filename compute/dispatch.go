@@ -18,10 +18,11 @@ type Dispatch struct {
 
 	row   int    // see Tape.Row
 	scope string // see Tape.Within
-	// plain are the dispatches whose work this one does, as they were before a pass
-	// merged them; nil is itself. Those of a dispatch that batch or join made are
-	// independent of each other; of those of chain, each hands elements to the next.
-	plain []Dispatch
+	// plain are the dispatches whose work this one does, as they were before; nil is
+	// itself. Those of a dispatch that Batch or Join merged are independent of each other;
+	// of those of Chain, each hands elements to the next.
+	plain  []Dispatch
+	merged Pass // the pass that merged them, or ""
 }
 
 // Part is the part of the model that d was recorded within (see Tape.Within), or "".
@@ -92,6 +93,17 @@ func (d *Dispatch) checkTrips() error {
 		return fmt.Errorf("compute: kernel %s %+v: %d loop iterations in one invocation, at most %d: %w", k.name, d.Params, n, maxTrips, ErrLimit)
 	}
 	return nil
+}
+
+// leaves are the dispatches that d was merged from, and those from which they were.
+func (d *Dispatch) leaves() (all []*Dispatch) {
+	if d.merged == "" {
+		return []*Dispatch{d}
+	}
+	for i := range d.plain {
+		all = append(all, d.plain[i].leaves()...)
+	}
+	return all
 }
 
 // slots are the tensors of d, each once.

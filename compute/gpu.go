@@ -283,7 +283,11 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 		for _, x := range d.Tensors {
 			bound = append(bound, buffers(x.base).bound())
 		}
-		if err := oneUse(all[i].source.Slots, bound); err != nil {
+		copies, err := e.oneUse(all[i].source.Slots, bound)
+		for _, copied := range copies {
+			r.copies, planned = append(r.copies, copied.Dst), append(planned, copied)
+		}
+		if err != nil {
 			r.release()
 			return nil, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
 		}
@@ -307,20 +311,26 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 	return r, nil
 }
 
-// oneUse returns an error where a launch would read a buffer and write it too, which ends
-// the process in wgpu 27. Tensors of one program are kept apart; parameters may have got
-// places in one buffer by another program.
-func oneUse(slots []webgpu.Slot, bound []webgpu.Range) error {
-	first := map[*webgpu.Buffer]webgpu.Slot{}
+// oneUse gives a dispatch copies of its own of what it would read of a buffer that it
+// writes as well, of which WebGPU takes one use only: parameters to which another program
+// gave places in one buffer. It returns the copying, which goes before the dispatch.
+func (e *gpu) oneUse(slots []webgpu.Slot, bound []webgpu.Range) (copies []webgpu.Command, err error) {
+	written := map[*webgpu.Buffer]bool{}
 	for i, b := range bound {
-		s, ok := first[b.Buffer]
-		if !ok {
-			first[b.Buffer] = slots[i]
-		} else if (s.Access == webgpu.ReadWrite) != (slots[i].Access == webgpu.ReadWrite) {
-			return fmt.Errorf("of bindings %d and %d, parameters in one buffer, it reads one and writes one; compile this program before the one that placed them there: %w", s.Binding, slots[i].Binding, ErrLimit)
-		}
+		written[b.Buffer] = written[b.Buffer] || slots[i].Access == webgpu.ReadWrite
 	}
-	return nil
+	for i, b := range bound {
+		if slots[i].Access == webgpu.ReadWrite || !written[b.Buffer] {
+			continue
+		}
+		own, err := e.dev.NewBuffer("copy", b.Size, webgpu.Storage)
+		if err != nil {
+			return copies, err
+		}
+		copies = append(copies, webgpu.Command{Src: b.Buffer, SrcOffset: b.Offset, Dst: own, Size: b.Size})
+		bound[i] = webgpu.Range{Buffer: own}
+	}
+	return copies, nil
 }
 
 // prepared is a dispatch as the device gets it. Where groups are 0 there is nothing to do.

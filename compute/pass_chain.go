@@ -161,7 +161,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	if err != nil {
 		return one, false, err
 	}
-	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list), plain: list}
+	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list), plain: list, merged: Chain}
 	for _, b := range one.Kernel.read().entry.Bindings {
 		one.Tensors = append(one.Tensors, bound[b.Number])
 	}
@@ -175,7 +175,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	}
 	flops, err := c.flops(list)
 	one.Kernel.read().entry.Flops = strconv.FormatInt(flops, 10)
-	return one, c.tape.oneAccess([]Dispatch{one}, c.buffers) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
+	return one, oneAccess([]Dispatch{one}, c.buffers) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
 }
 
 // links are the list but for its first, and the tensors that a run of all binds, by
@@ -259,13 +259,20 @@ func (k *Kernel) chained(s *shaders.Shader, list []Dispatch) *Kernel {
 	entry, _ := s.Entry(k.read().entry.Name)
 	one := &Kernel{pkg: k.pkg, shader: s, entry: entry, params: k.params}
 	one.halves = slices.ContainsFunc(list, func(d Dispatch) bool { return d.storage() == F16 })
-	var names []string
 	for _, d := range list {
-		names = append(names, d.Kernel.name)
 		one.parts = append(one.parts, d.Kernel)
 	}
-	one.name = strings.Join(names, "+")
+	one.name = names(one.parts)
 	return one
+}
+
+// names are those of kernels, joined by plus signs.
+func names(kernels []*Kernel) string {
+	var all []string
+	for _, k := range kernels {
+		all = append(all, k.name)
+	}
+	return strings.Join(all, "+")
 }
 
 // scopes are the parts of the model that the list is of, joined by plus signs.

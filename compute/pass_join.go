@@ -3,7 +3,6 @@ package compute
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/pumice-ml/pumice/shaders"
 )
@@ -126,7 +125,7 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 			block = size
 		}
 	}
-	if !t.oneAccess(all, buffers) {
+	if !oneAccess(all, buffers) {
 		return false
 	}
 	bound, _ := bindAll(all)
@@ -134,18 +133,15 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 }
 
 // oneAccess reports whether the dispatches only read, or only write, each buffer that
-// they bind, as WebGPU wants it of a launch. Parameters may have places in one buffer that
-// another program gave them.
-func (t *Tape) oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
+// they bind, as WebGPU wants it of a launch. Where another program gave parameters places
+// in one buffer, that does not count here: the texts of a program do not depend on what
+// was compiled before (see gpu.build).
+func oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
 	written := map[any]bool{}
 	for i := range all {
 		for k, x := range all[i].Tensors {
 			var key any = x.base
-			b := buffers[x.base]
-			if b == nil && x.base.param != nil {
-				b = t.dev.place(x.base.param)
-			}
-			if b != nil {
+			if b := buffers[x.base]; b != nil {
 				if key = b; b.parent != nil {
 					key = b.parent
 				}
@@ -190,7 +186,6 @@ func (t *Tape) joined(list []Dispatch) (one Dispatch, err error) {
 	bindings := make([]shaders.Binding, len(bound))
 	k := &Kernel{pkg: list[0].Kernel.pkg, shader: &shaders.Shader{Name: "join"}}
 	var parts []shaders.Part
-	var names []string
 	var flops int64
 	for i := range list {
 		d := &list[i]
@@ -212,16 +207,16 @@ func (t *Tape) joined(list []Dispatch) (one Dispatch, err error) {
 			bindings[number] = d.binding(j)
 			bindings[number].Number = number
 		}
-		names, k.parts = append(names, d.Kernel.name), append(k.parts, d.Kernel)
+		k.parts = append(k.parts, d.Kernel)
 	}
 	text, groups, block, err := shaders.Join(parts)
 	if err != nil {
 		return one, err
 	}
-	k.name, k.joined = strings.Join(names, "+"), text
+	k.name, k.joined = names(k.parts), text
 	k.entry = shaders.Entry{
 		Name: "join", Workgroup: [3]int{block, 1, 1}, Bindings: bindings,
 		Size: []string{strconv.Itoa(groups)}, Groups: true, Flops: strconv.FormatInt(flops, 10),
 	}
-	return Dispatch{Kernel: k, Tensors: bound, scope: scopes(list), plain: list}, nil
+	return Dispatch{Kernel: k, Tensors: bound, scope: scopes(list), plain: list, merged: Join}, nil
 }

@@ -122,8 +122,8 @@ func (r *gpuRunner) profile(ctx context.Context, runs int, period float64) (*Pro
 	}
 	times := make([]time.Duration, len(r.index)-1)
 	for i := range times {
-		k := r.index[i]
-		if k == r.index[i+1] {
+		k := r.index[i+1] - 1
+		if k < r.index[i] {
 			continue // nothing to do
 		}
 		if !counted[k] {

@@ -17,6 +17,10 @@ type Program struct {
 	name string
 	list []Dispatch // the launches
 	bake bool
+	// guard is how many elements stand behind each tensor, and wholes are those that
+	// others have places in, where a program is judged.
+	guard  int
+	wholes map[*slot]*buffer
 
 	mu        sync.Mutex
 	runner    runner
@@ -61,6 +65,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	p := &Program{
 		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list, values: values,
 		bake: runs(Specialise), buffers: map[*slot]*buffer{},
+		guard: guard, wholes: map[*slot]*buffer{},
 	}
 	all := map[*slot]*buffer{}
 	var storage map[*slot]int
@@ -69,7 +74,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 		p.Close()
 		return nil, err
 	}
-	if guard == 0 && !t.dev.IsReference() { // whoever judges wants each tensor alone, and NaN at the start
+	if !t.dev.IsReference() {
 		if runs(Batch) {
 			if list, err = p.batch(list, all); err != nil {
 				return fail(err)
@@ -86,7 +91,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 		p.list = list
-		if runs(Plan) {
+		if runs(Plan) && guard == 0 { // whoever judges wants each tensor alone, and NaN at the start
 			storage, sizes = plan(list, func(s *slot) bool { return all[s] != nil || values[s] != nil })
 		}
 	}

@@ -12,6 +12,7 @@ type Step struct {
 	Bytes     int64 // of the bound tensors, each once
 	Flops     int64 // floating-point operations as the shader counts them; else one for each invocation
 	WGSL      string
+	Entry     string // of the WGSL
 }
 
 // Steps describes the compiled program, dispatch by dispatch.
@@ -28,7 +29,7 @@ func (p *Program) Steps() ([]Step, error) {
 
 func (p *Program) step(i int) (Step, error) {
 	d := &p.list[i]
-	s := Step{Kernel: d.Kernel.name, Params: d.values(), Part: d.scope, Workgroup: d.Kernel.read().entry.Workgroup}
+	s := Step{Kernel: d.Kernel.name, Params: d.values(), Part: d.scope, Workgroup: d.Kernel.read().entry.Workgroup, Entry: d.Kernel.read().entry.Name}
 	for _, x := range d.Tensors {
 		s.Tensors = append(s.Tensors, x.String())
 	}
