@@ -3,6 +3,7 @@ package compute_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"testing/fstest"
 
@@ -29,7 +30,13 @@ fn step(@builtin(global_invocation_id) id: vec3<u32>) {
 	for i, g := range b[0] {
 		b[2][i] -= b[1][0] * g
 	}
-}, compute.Dot(2))
+}, compute.Func(func(r *compute.Reference32) [][]float64 {
+	bound := make([]float64, len(r.In[2]))
+	for i, w := range r.In[2] {
+		bound[i] = compute.Gamma(3)*(math.Abs(w)+math.Abs(r.In[1][0]*r.In[0][i])) + 3*0x1p-126
+	}
+	return [][]float64{nil, nil, bound}
+}))
 
 // descent is a program that lowers parameters of 3, 70 and 5 elements by rate times
 // 1, 2 and 3, and keeps the last gradient.

@@ -44,8 +44,9 @@ type Device struct {
 	down   atomic.Int64
 	checks checks
 	tuner  tuner
-	f16    bool // shaders may use f16
-	stamps bool // it writes timestamps
+	f16    bool                     // shaders may use f16
+	stamps bool                     // it writes timestamps
+	driver func(text string) string // of tests: what a driver that is wrong makes of a text
 }
 
 // engine is what differs between the GPU and the reference.

@@ -16,8 +16,9 @@ type Dispatch struct {
 	Tensors []*Tensor
 	Consts  map[string]string // shader constants to replace
 
-	row   int    // see Tape.Row
-	scope string // see Tape.Within
+	row     int    // see Tape.Row
+	scope   string // see Tape.Within
+	uniform bool   // params stay in a uniform, whatever the program does
 	// plain are the dispatches whose work this one does, as they were before; nil is
 	// itself. Those of a dispatch that Batch or Join merged are independent of each other;
 	// of those of Chain, each hands elements to the next.

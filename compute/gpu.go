@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,6 +190,23 @@ func (r *reader) wait(ctx context.Context, dst []uint32) error {
 	return nil
 }
 
+// buildErrors are why dispatches of a list cannot run, nil for those that can.
+type buildErrors []error
+
+func (e buildErrors) Error() string { return errors.Join(e...).Error() }
+
+func (e buildErrors) Unwrap() []error {
+	return slices.DeleteFunc(slices.Clone(e), func(err error) bool { return err == nil })
+}
+
+// orNil is the errors, or nil where there is none.
+func (e buildErrors) orNil() error {
+	if len(e.Unwrap()) == 0 {
+		return nil
+	}
+	return e
+}
+
 // compile makes the pipelines that nobody made before, and waits for those that others
 // make.
 func (e *gpu) compile(all []prepared) ([]*webgpu.Pipeline, error) {
@@ -225,7 +243,7 @@ func (e *gpu) compile(all []prepared) ([]*webgpu.Pipeline, error) {
 			errs[i] = fmt.Errorf("compute: kernel %s: %w", all[i].source.Label, c.err)
 		}
 	}
-	return pipelines, errors.Join(errs...)
+	return pipelines, buildErrors(errs).orNil()
 }
 
 // bound is b as a dispatch binds it.
@@ -255,7 +273,7 @@ func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (ru
 	}
 	close(work)
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := buildErrors(errs).orNil(); err != nil {
 		return nil, err
 	}
 	pipelines, err := e.compile(all)
@@ -368,6 +386,9 @@ func (e *gpu) prepare(d *Dispatch, bake bool) (prepared, error) {
 	}
 	for _, b := range entry.Bindings {
 		slots = append(slots, slotOf(uint32(b.Number), b.Access))
+	}
+	if f := e.owner.driver; f != nil {
+		text = f(text)
 	}
 	return prepared{webgpu.Source{Label: d.Kernel.name, WGSL: text, Entry: entry.Name, Slots: slots}, groups}, nil
 }

@@ -23,9 +23,11 @@ type evaluation struct {
 	before    func(s *slot) []float64 // what a tensor holds when the launch begins, nil where it is nowhere
 	after     func(s *slot) []float64 // what the launch left there, nil where that is not known
 	nonFinite bool                    // see Tape.NonFinite
-	define    func(d *Dispatch, b [][]float64)
-	written   map[*slot]*outcome
-	order     []*slot // of written
+	// run, if there is one, does what the definition of d does in another way, within its
+	// bounds, and reports whether it did.
+	run     func(d *Dispatch, b [][]float64) bool
+	written map[*slot]*outcome
+	order   []*slot // of written
 }
 
 // evaluate adds the outcomes of a launch. Runs that were batched or joined do not depend
@@ -54,6 +56,15 @@ func (e *evaluation) leave(s *slot, o *outcome) {
 		e.order = append(e.order, s)
 	}
 	e.written[s] = o
+}
+
+// define runs the definition of d, and reports whether it did so in a rougher way.
+func (e *evaluation) define(d *Dispatch, b [][]float64) (rough bool) {
+	if e.run != nil && e.run(d, b) {
+		return true
+	}
+	d.Kernel.define(d.Params, b)
+	return false
 }
 
 // leaf adds the outcomes of a recorded run.
@@ -91,8 +102,15 @@ func (e *evaluation) leaf(d *Dispatch) {
 			}
 		}
 	}
-	e.define(d, r.Want)
+	rough := e.define(d, r.Want)
 	bounds := d.Kernel.model.Bound(r)
+	if rough {
+		for _, b := range bounds {
+			for i := range b {
+				b[i] *= 2
+			}
+		}
+	}
 	r.flush(bounds)
 	if e.nonFinite {
 		r.unspecified(got, bounds)

@@ -2,6 +2,7 @@ package compute
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"math"
@@ -40,6 +41,7 @@ type Kernel struct {
 	parts    []*Kernel // whose work it does, of one made by chain or join
 	joined   string    // its text, of one made by join
 	halves   bool      // that one rounds to f16, whatever its tensors are stored as
+	exam     exam      // see examined
 	hashOnce sync.Once
 	hashText string // see hash
 }
@@ -85,6 +87,18 @@ func newKernel[P any](source func(file string) (*shaders.Shader, error), name st
 	defer registry.Unlock()
 	registry.kernels = append(registry.kernels, k)
 	return k
+}
+
+// hash is of what the kernel is on a device, for choices that are remembered.
+func (k *Kernel) hash(storage DType) string {
+	k.hashOnce.Do(func() {
+		sum := sha256.Sum256([]byte(k.name + "\n" + k.read().shader.Text))
+		k.hashText = fmt.Sprintf("%x", sum[:12])
+	})
+	if storage == F16 {
+		return k.hashText + "-f16"
+	}
+	return k.hashText
 }
 
 // Read reads the kernel's shader, as its first use does. It panics where shader and Go

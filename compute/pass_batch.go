@@ -54,7 +54,7 @@ func (d *Dispatch) sized(n int) any {
 
 // alike reports whether b could be part of a run with a.
 func alike(a, b *Dispatch) bool {
-	if a.Kernel != b.Kernel || a.Kernel.entry.Each == "" || a.sized(0) != b.sized(0) || !maps.Equal(a.Consts, b.Consts) || a.row != b.row {
+	if a.Kernel != b.Kernel || a.Kernel.entry.Each == "" || a.sized(0) != b.sized(0) || !maps.Equal(a.Consts, b.Consts) || a.row != b.row || a.uniform || b.uniform {
 		return false
 	}
 	for i, x := range a.Tensors {
@@ -124,6 +124,10 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 		if mixed(list, slots) {
 			return nil, nil
 		}
+	}
+	sample := one
+	if sample.Params = one.sized(n); p.dev.failsMerged(&sample, p.bake, runs) {
+		return nil, nil
 	}
 	// First those that may be refused: tensors that have places already.
 	for i, slots := range members {

@@ -2,7 +2,6 @@ package compute
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
 )
 
@@ -122,10 +121,7 @@ func (t *Tape) choose(list []Dispatch, name string, check, measure bool) ([]Disp
 // settle takes the first of each choices whose kernels the device may use.
 func settle(dev *Device, all []choices, check bool) ([]Dispatch, error) {
 	for check {
-		wrong, err := dev.wrong(taken(all))
-		if err != nil {
-			return nil, err
-		}
+		wrong := dev.condemned(taken(all))
 		changed := false
 		for i := range all {
 			k, fell, err := all[i].fall(dev, wrong)
@@ -190,36 +186,6 @@ func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell
 		fell = true
 	}
 	return nil, fell, err
-}
-
-// wrong are the kernels of the dispatches that compute wrong numbers on the device,
-// stored as they are there, with the reasons.
-func (d *Device) wrong(list []Dispatch) (map[*Kernel]string, error) {
-	var use, halves []*Kernel
-	for _, one := range list {
-		use = append(use, one.Kernel)
-		if one.storage() == F16 { // as well: f16 hides small errors, and others of its tensors are f32
-			halves = append(halves, one.Kernel)
-		}
-	}
-	wrong, err := d.Check(use...)
-	if err != nil || len(halves) == 0 {
-		return wrong, err
-	}
-	wrongF16, err := d.CheckF16(halves...)
-	for k, reason := range wrongF16 {
-		if slices.Contains(halves, k) {
-			wrong[k] = reason
-		}
-	}
-	return wrong, err
-}
-
-// warn notes that a variant is refused, and logs it once.
-func (d *Device) warn(kernel, variant, reason string) {
-	if d.refuse(Refusal{Kernel: kernel, Variant: variant, Reason: reason}) {
-		slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", kernel, "variant", variant, "adapter", d.info.Name, "reason", reason)
-	}
 }
 
 // refused is the first kernel of list that is wrong, and the reason.

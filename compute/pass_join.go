@@ -32,6 +32,10 @@ func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, err
 		if err != nil {
 			return nil, err
 		}
+		if t.dev.fails(&one, true) {
+			joined = append(joined, l...)
+			continue
+		}
 		joined = append(joined, one)
 	}
 	return joined, nil
@@ -104,7 +108,7 @@ const joinedGroups = 1024
 func (t *Tape) joinable(d *Dispatch) bool {
 	groups, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension))
 	n := uint64(groups[0]) * uint64(groups[1]) * uint64(groups[2])
-	return err == nil && n > 0 && n <= joinedGroups && d.row == 0 && d.Kernel.read().shader.Joinable(d.Kernel.read().entry)
+	return err == nil && n > 0 && n <= joinedGroups && d.row == 0 && !d.uniform && d.Kernel.read().shader.Joinable(d.Kernel.read().entry)
 }
 
 // together reports whether a launch can take the dispatches of both groups: workgroups

@@ -36,11 +36,7 @@ func (t *Tape) unite(list []Dispatch, check bool) ([]Dispatch, error) {
 				continue
 			}
 			if check {
-				wrong, err := t.dev.wrong([]Dispatch{one})
-				if err != nil {
-					return nil, err
-				}
-				if reason, ok := wrong[u.kernel]; ok {
+				if reason, ok := t.dev.condemned([]Dispatch{one})[u.kernel]; ok {
 					t.dev.warn(list[i].Kernel.name, u.kernel.name, reason)
 					continue
 				}

@@ -30,6 +30,7 @@ type Program struct {
 	shared    int64               // bytes of those tensors
 	params    []*Param            // what it uses of the device's
 	nonFinite bool                // see Tape.NonFinite
+	judged    []string            // how each text was judged, where it was
 	closed    bool
 }
 
@@ -42,27 +43,38 @@ var programs atomic.Int64
 func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, without) }
 
 // compile makes every buffer of the program larger than its tensor by guard
-// elements; where there are any, the program has parameters of its own.
+// elements; where there are any, the program has parameters of its own. Texts that fail
+// are refused, and the list is lowered again without them.
 func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	if guard > 0 { // whoever judges looks at every element
 		without = append(slices.Clone(without), Check)
 	}
+	for {
+		p, again, err := t.compileOnce(guard, without)
+		if !again {
+			return p, err
+		}
+	}
+}
+
+// compileOnce is compile, and reports whether texts failed, so that there is no program.
+func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, again bool, err error) {
 	if slices.ContainsFunc(t.slots, func(s *slot) bool { return s.dtype == F16 }) {
 		if err := t.dev.Stores(F16); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	runs := passes(without)
 	list, values, err := t.lower(runs)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, s := range t.slots {
 		if s.values != nil {
 			values[s] = s.values
 		}
 	}
-	p := &Program{
+	p = &Program{
 		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list, values: values,
 		bake: runs(Specialise), buffers: map[*slot]*buffer{},
 		guard: guard, wholes: map[*slot]*buffer{},
@@ -70,9 +82,9 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	all := map[*slot]*buffer{}
 	var storage map[*slot]int
 	var sizes []int
-	fail := func(err error) (*Program, error) {
+	fail := func(err error) (*Program, bool, error) {
 		p.Close()
-		return nil, err
+		return nil, false, err
 	}
 	if !t.dev.IsReference() {
 		if runs(Batch) {
@@ -81,7 +93,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 		if runs(Chain) {
-			if list, err = t.chain(list, all); err != nil {
+			if list, err = t.chain(list, all, p.bake); err != nil {
 				return fail(err)
 			}
 		}
@@ -91,6 +103,12 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 		p.list = list
+		if runs(Check) {
+			if p.judged, again, err = t.dev.judged(list, p.bake); again || err != nil {
+				p.Close()
+				return nil, again && err == nil, err
+			}
+		}
 		if runs(Plan) && guard == 0 { // whoever judges wants each tensor alone, and NaN at the start
 			storage, sizes = plan(list, func(s *slot) bool { return all[s] != nil || values[s] != nil })
 		}
@@ -140,7 +158,7 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return p, nil
+	return p, false, nil
 }
 
 // lower applies the passes that change the list, and returns the numbers of the
@@ -173,6 +191,10 @@ func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]
 	}
 	for i := range list {
 		list[i].row = t.Row
+		if reason, ok := t.dev.condemned(list[i : i+1])[list[i].Kernel]; ok && runs(Check) {
+			return nil, nil, fmt.Errorf("compute: kernel %s on %s: %s: %w", list[i].Kernel.name, t.dev.info.Name, reason, ErrWrongNumbers)
+		}
+		list[i].uniform = list[i].uniform || !t.dev.IsReference() && t.dev.fails(&list[i], runs(Specialise))
 	}
 	return list, values, nil
 }

@@ -13,6 +13,7 @@ type Step struct {
 	Flops     int64 // floating-point operations as the shader counts them; else one for each invocation
 	WGSL      string
 	Entry     string // of the WGSL
+	Judged    string // how the text was judged on the device; "" is not at all
 }
 
 // Steps describes the compiled program, dispatch by dispatch.
@@ -40,6 +41,9 @@ func (p *Program) step(i int) (Step, error) {
 	}
 	if s.Flops, err = d.flops(s.Groups); err != nil {
 		return s, err
+	}
+	if p.judged != nil {
+		s.Judged = p.judged[i]
 	}
 	s.WGSL, err = d.text(p.bake)
 	return s, err

@@ -322,7 +322,7 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 	e := evaluation{
 		before:    func(s *slot) []float64 { return before[s] },
 		after:     func(s *slot) []float64 { return after[s] },
-		nonFinite: p.nonFinite, define: define, written: map[*slot]*outcome{},
+		nonFinite: p.nonFinite, written: map[*slot]*outcome{},
 	}
 	e.evaluate(d)
 	for _, s := range e.order {
@@ -343,9 +343,6 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 	}
 	return nil
 }
-
-// define runs the definition of a dispatch.
-func define(d *Dispatch, b [][]float64) { d.Kernel.define(d.Params, b) }
 
 // written reports whether a dispatch from the one at first on writes to s.
 func (p *Program) written(s *slot, first int) bool {
