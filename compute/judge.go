@@ -168,6 +168,10 @@ func (d *Device) charge(l *Dispatch, bake bool) (*charge, error) {
 		small, ok := l.smaller(d)
 		sized(small, ok, atSmaller)
 	}
+	if l.merged == Join && len(l.compares(d)) == 0 && l.costs(d) > cheap {
+		small, ok := d.smallerParts(l)
+		sized(small, ok, atSmaller)
+	}
 	if c.suffix == "" {
 		c.d = l.private()
 	}

@@ -126,7 +126,7 @@ func (b *bench) hard(c *charge) error {
 	}
 	rough := false
 	in := findInputs(&c.d, func(d *Dispatch, x [][]float64) bool {
-		if d.costs(b.dev) <= cheap || !c.compare {
+		if d.costs(b.dev) <= cheap || !c.compare || !d.stands(b.dev) {
 			return false
 		}
 		if err := b.define(d, x); err != nil {
@@ -295,11 +295,21 @@ func (b *bench) verdict(c *charge) error {
 	return nil
 }
 
+// stands reports whether a run on the device, with params in a uniform, can stand for the
+// definition of d. Loops that are unrolled for params that are known count there, so that
+// an invocation may have as many trips as operations.
+func (d *Dispatch) stands(dev *Device) bool {
+	groups, err := d.grid(int(dev.info.Limits.WorkgroupsPerDimension))
+	w := d.Kernel.read().entry.Workgroup
+	invocations := int64(groups[0]) * int64(groups[1]) * int64(groups[2]) * int64(w[0]*w[1]*w[2])
+	return err == nil && invocations > 0 && d.costs(dev)/invocations <= maxTrips && !d.Kernel.read().entry.Subgroup && d.Kernel.Testable() == nil
+}
+
 // compares are the runs of a launch whose definitions would take long, as the device can
 // do them in place of those.
 func (d *Dispatch) compares(dev *Device) (plain []Dispatch) {
 	for _, leaf := range d.leaves() {
-		if leaf.costs(dev) > cheap && !leaf.Kernel.read().entry.Subgroup && leaf.Kernel.Testable() == nil {
+		if leaf.costs(dev) > cheap && leaf.stands(dev) {
 			u := *leaf
 			u.uniform, u.plain, u.Consts = true, nil, nil
 			u.Tensors = nil

@@ -245,6 +245,25 @@ func (d *Dispatch) smaller(dev *Device) (small Dispatch, ok bool) {
 	return small, false
 }
 
+// smallerParts is a launch of joined runs with those smaller whose definitions take long.
+func (d *Device) smallerParts(l *Dispatch) (small Dispatch, ok bool) {
+	own := l.private()
+	for i := range own.plain {
+		part := &own.plain[i]
+		if part.costs(d) <= cheap {
+			continue
+		}
+		if part.merged != "" {
+			return small, false
+		}
+		if *part, ok = part.smaller(d); !ok {
+			return small, false
+		}
+	}
+	small, err := d.joined(own.plain)
+	return small, err == nil
+}
+
 // proportional reports whether each tensor is as long as before, or as much shorter.
 func proportional(large, small *Dispatch, fewer, n int) bool {
 	shorter := false

@@ -28,7 +28,7 @@ func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, err
 			joined = append(joined, l[0])
 			continue
 		}
-		one, err := t.joined(l)
+		one, err := t.dev.joined(l)
 		if err != nil {
 			return nil, err
 		}
@@ -185,33 +185,33 @@ func bindAll(list []Dispatch) (bound []*Tensor, numbers [][]int) {
 }
 
 // joined is one dispatch for the list, of a kernel made for it.
-func (t *Tape) joined(list []Dispatch) (one Dispatch, err error) {
+func (d *Device) joined(list []Dispatch) (one Dispatch, err error) {
 	bound, numbers := bindAll(list)
 	bindings := make([]shaders.Binding, len(bound))
 	k := &Kernel{pkg: list[0].Kernel.pkg, shader: &shaders.Shader{Name: "join"}}
 	var parts []shaders.Part
 	var flops int64
 	for i := range list {
-		d := &list[i]
-		grid, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension))
+		part := &list[i]
+		grid, err := part.grid(int(d.info.Limits.WorkgroupsPerDimension))
 		if err != nil {
 			return one, err
 		}
-		text, err := d.text(true)
+		text, err := part.text(true)
 		if err != nil {
 			return one, err
 		}
-		n, err := d.flops(grid)
+		n, err := part.flops(grid)
 		if err != nil {
 			return one, err
 		}
 		flops += n
-		parts = append(parts, shaders.Part{Shader: d.Kernel.read().shader, Entry: d.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
+		parts = append(parts, shaders.Part{Shader: part.Kernel.read().shader, Entry: part.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
 		for j, number := range numbers[i] {
-			bindings[number] = d.binding(j)
+			bindings[number] = part.binding(j)
 			bindings[number].Number = number
 		}
-		k.parts = append(k.parts, d.Kernel)
+		k.parts = append(k.parts, part.Kernel)
 	}
 	text, groups, block, err := shaders.Join(parts)
 	if err != nil {
