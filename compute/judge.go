@@ -180,7 +180,7 @@ func (d *Device) charge(l *Dispatch, bake bool) (*charge, error) {
 
 // mostCompared is how many bytes of tensors a run may have whose definition a run of the
 // device stands for.
-const mostCompared = 16 << 20
+const mostCompared = 4 << 20
 
 // remembers reports whether the device knows how v's text does.
 func (d *Device) remembers(v *verdict) bool {

@@ -205,7 +205,7 @@ func (d *Dispatch) costs(dev *Device) int64 {
 		}
 	}
 	for _, x := range d.Tensors {
-		n = max(n, int64(x.Len()))
+		n = max(n, 4*int64(x.Len())) // to be filled and copied some times
 	}
 	return n
 }
