@@ -98,8 +98,10 @@ type charge struct {
 	v      *verdict
 	inputs *inputs
 
-	fault   error // of making the text
-	compare bool  // runs of the device stand for definitions that would take long
+	fault   error   // of making the text
+	indices bool    // so they do for those that read u32 numbers
+	compare bool    // runs of the device stand for definitions that would take long
+	before  verdict // of a first attempt
 	after   map[*slot][]float64
 	beyond  map[*slot]int
 }
@@ -164,11 +166,11 @@ func (d *Device) charge(l *Dispatch, bake bool) (*charge, error) {
 	case l.merged == "" && !l.baked(bake) && l.Kernel.Testable() == nil:
 		test, ok := l.Kernel.at(l.Kernel.testSizes(), l)
 		sized(test, ok, atTestSizes)
-	case l.merged == "" && l.costs(d) > cheap && (len(l.compares(d)) == 0 || l.bytes() > mostCompared):
+	case l.merged == "" && l.costs(d) > cheap && (len(l.compares(d, false)) == 0 || l.bytes() > mostCompared):
 		small, ok := l.smaller(d)
 		sized(small, ok, atSmaller)
 	}
-	if l.merged == Join && len(l.compares(d)) == 0 && l.costs(d) > cheap {
+	if l.merged == Join && len(l.compares(d, false)) == 0 && l.costs(d) > cheap {
 		small, ok := d.smallerParts(l)
 		sized(small, ok, atSmaller)
 	}
@@ -210,11 +212,53 @@ func (d *Device) try(ctx context.Context, charges []*charge) error {
 	if len(charges) == 0 {
 		return nil
 	}
+	if err := d.attempt(ctx, charges); err != nil {
+		return err
+	}
+	// At the sizes of its header a kernel takes any u32 numbers below one of its params; at
+	// others, they may mean nothing to it, such as a place outside of a window. What the
+	// kernel itself makes of them on the device is then the measure.
+	var again []*charge
+	for _, c := range charges {
+		if c.v.reason != "" && c.inputs != nil && c.suffix != atTestSizes && slices.ContainsFunc(c.d.leaves(), (*Dispatch).indexed) {
+			c.indices, c.before = true, *c.v
+			again = append(again, c)
+		}
+	}
+	for _, c := range again {
+		c.v.reason = ""
+	}
+	if err := d.attempt(ctx, again); err != nil {
+		return err
+	}
+	for _, c := range again {
+		if !c.compare {
+			*c.v = c.before
+		}
+	}
+	var passed []string
+	d.checks.Lock()
+	for _, c := range charges {
+		switch {
+		case c.v.reason != "":
+			d.checks.bad[c.key] = c.v.reason
+		case c.v.how != unjudged:
+			passed = append(passed, c.key)
+		}
+	}
+	d.checks.passed.add(passed)
+	d.checks.Unlock()
+	writePassed(d.checksFile(), passed)
+	return nil
+}
+
+// attempt gives charges their verdicts.
+func (d *Device) attempt(ctx context.Context, charges []*charge) error {
 	// Runs that stand for definitions are judged first.
 	for _, c := range charges {
 		var plain []Dispatch
 		if c.suffix == "" {
-			plain = c.d.compares(d)
+			plain = c.d.compares(d, c.indices)
 		}
 		if c.compare = len(plain) > 0; !c.compare {
 			continue
@@ -225,10 +269,13 @@ func (d *Device) try(ctx context.Context, charges []*charge) error {
 			if err != nil {
 				return err
 			}
-			if one.v = (&verdict{key: one.key}); !d.remembers(one.v) {
+			if one.v = (&verdict{key: one.key}); one.key == "" || one.key == c.key {
+				c.compare = false
+			} else if !d.remembers(one.v) {
 				first = append(first, one)
-			} else {
-				c.compare = c.compare && one.v.reason == ""
+			}
+			if one.v.reason != "" {
+				c.compare = false
 			}
 		}
 		if err := d.try(ctx, first); err != nil {
@@ -246,24 +293,7 @@ func (d *Device) try(ctx context.Context, charges []*charge) error {
 	if err := b.run(ctx, charges); err != nil {
 		return err
 	}
-	if err := side(charges, b.verdict); err != nil {
-		return err
-	}
-	var passed []string
-	d.checks.Lock()
-	for _, c := range charges {
-		switch {
-		case c.v.how == unjudged && c.v.reason == "":
-		case c.v.reason == "":
-			passed = append(passed, c.key)
-		default:
-			d.checks.bad[c.key] = c.v.reason
-		}
-	}
-	d.checks.passed.add(passed)
-	d.checks.Unlock()
-	writePassed(d.checksFile(), passed)
-	return nil
+	return side(charges, b.verdict)
 }
 
 // side calls do for each of the charges, side by side, and joins the errors.

@@ -125,8 +125,8 @@ func (b *bench) hard(c *charge) error {
 		return nil
 	}
 	rough := false
-	in := findInputs(&c.d, func(d *Dispatch, x [][]float64) bool {
-		if d.costs(b.dev) <= cheap || !c.compare || !d.stands(b.dev) {
+	in := findInputs(&c.d, c.suffix == atTestSizes, func(d *Dispatch, x [][]float64) bool {
+		if !c.compare || d.costs(b.dev) <= cheap && !(c.indices && d.indexed()) || !d.stands(b.dev) {
 			return false
 		}
 		if err := b.define(d, x); err != nil {
@@ -295,6 +295,11 @@ func (b *bench) verdict(c *charge) error {
 	return nil
 }
 
+// indexed reports whether d reads u32 numbers.
+func (d *Dispatch) indexed() bool {
+	return slices.ContainsFunc(d.Tensors, func(x *Tensor) bool { return x.dtype == U32 })
+}
+
 // stands reports whether a run on the device, with params in a uniform, can stand for the
 // definition of d. Loops that are unrolled for params that are known count there, so that
 // an invocation may have as many trips as operations.
@@ -307,9 +312,10 @@ func (d *Dispatch) stands(dev *Device) bool {
 
 // compares are the runs of a launch whose definitions would take long, as the device can
 // do them in place of those.
-func (d *Dispatch) compares(dev *Device) (plain []Dispatch) {
+// With indices, those that read u32 numbers as well.
+func (d *Dispatch) compares(dev *Device, indices bool) (plain []Dispatch) {
 	for _, leaf := range d.leaves() {
-		if leaf.costs(dev) > cheap && leaf.stands(dev) {
+		if (leaf.costs(dev) > cheap || indices && leaf.indexed()) && leaf.stands(dev) {
 			u := *leaf
 			u.uniform, u.plain, u.Consts = true, nil, nil
 			u.Tensors = nil

@@ -127,7 +127,7 @@ func (k *Kernel) examined() *exam {
 			return
 		}
 		e := &k.exam
-		in := findInputs(&d, nil)
+		in := findInputs(&d, true, nil)
 		if in == nil {
 			return
 		}
@@ -180,7 +180,7 @@ func (d *Device) key(l *Dispatch, text string) string {
 		fmt.Fprintf(sum, "%s %+v", k.name, leaf.Params)
 		if leaf.costs(d) <= cheap {
 			own := leaf.private()
-			if in := findInputs(&own, nil); in != nil {
+			if in := findInputs(&own, false, nil); in != nil {
 				fmt.Fprintf(sum, " %s", in.eval.digest())
 			}
 		}

@@ -75,23 +75,25 @@ type inputs struct {
 
 // findInputs looks for the hardest numbers of which the definitions of the launch make
 // numbers, or returns nil. Numbers of u32 are below one of the params; where the exam of a
-// kernel found which, it is that. run, if there is one, does definitions in another way.
-func findInputs(d *Dispatch, run func(d *Dispatch, b [][]float64) bool) *inputs {
+// kernel found which, it is that; they are from 1 on first in an exam, and last elsewhere. run, if there is one, does definitions in another way.
+func findInputs(d *Dispatch, exam bool, run func(d *Dispatch, b [][]float64) bool) *inputs {
 	leaves := d.leaves()
-	kind, fields := hardest, []string{""}
+	kind, fields := hardest, []string{}
 	for _, leaf := range leaves {
-		if e := leaf.Kernel.exam.ready(); e != nil {
+		e := leaf.Kernel.exam.ready()
+		if e != nil {
 			kind = max(kind, e.kind)
-			continue
 		}
 		for _, f := range leaf.wholeFields() {
-			if !slices.Contains(fields, f) && slices.ContainsFunc(leaf.Tensors, func(x *Tensor) bool { return x.dtype == U32 }) {
+			if leaf.indexed() && !slices.Contains(fields, f) {
 				fields = append(fields, f)
 			}
 		}
 	}
-	if len(fields) > 1 {
-		fields = append(fields[1:], "")
+	if exam { // headers have sizes at which numbers from 1 on mean something to a kernel
+		fields = append([]string{""}, fields...)
+	} else {
+		fields = append(fields, "")
 	}
 	for ; kind < kinds; kind++ {
 		for _, field := range fields {
@@ -156,10 +158,8 @@ func given(leaves []*Dispatch, kind numbers, field string) *inputs {
 	in := &inputs{kind: kind, index: field, before: map[*slot][]float64{}, dirty: map[*slot]bool{}}
 	for _, d := range leaves {
 		e := d.Kernel.exam.ready()
-		if e != nil {
+		if field = in.index; e != nil && e.index != "" {
 			field = e.index
-		} else {
-			field = in.index
 		}
 		below := 0
 		for i, f := range d.Kernel.read().shader.Params {
