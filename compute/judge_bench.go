@@ -56,11 +56,7 @@ func (b *bench) set(m *scratch, d *Dispatch, before map[*slot][]float64, dirty m
 		parts := s.members
 		if parts == nil {
 			parts = []member{{s, 0}}
-		} else { // between them stands anything
-			for i := range words[:s.n] {
-				words[i] = math.Float32bits(float32(math.NaN()))
-			}
-		}
+		} // between members stand zeros, as in all new memory
 		for _, p := range parts {
 			toWords(words[p.at:p.at+p.n], before[p.slot], s.dtype, dirty[p.slot])
 		}

@@ -257,6 +257,7 @@ func (p *Program) initial(s *slot, n int, params map[*slot][]uint32, dirt float3
 		switch {
 		case i >= s.n:
 			words[i] = s.behind()
+		case s.members != nil: // between them stand zeros, as in all new memory
 		case s.param != nil:
 			words[i] = params[s][i]
 		case p.values[s] != nil:
