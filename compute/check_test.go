@@ -105,16 +105,20 @@ func stepsBy(t *testing.T, dev *compute.Device, k *compute.Kernel, rules []compu
 	t.Helper()
 	tape := compute.NewTape(dev)
 	tape.Use(rules...)
-	x, y := tape.Input("x", compute.F32, 5), tape.New(5)
-	k.Run(doubleParams{5}, x, y)
+	const n = 67 // half is wrong at the last
+	x, y := tape.Input("x", compute.F32, n), tape.New(n)
+	k.Run(doubleParams{n}, x, y)
 	tape.Keep(y)
 	p, err := tape.Compile(without...)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	got := make([]float32, 5)
-	if err := errors.Join(p.Write(x, []float32{1, 2, 3, 4, 5}), p.Run(ctx), p.Read(ctx, y, got)); err != nil {
+	got, numbers, want := make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range numbers {
+		numbers[i], want[i] = float32(i+1), float32(2*i+2)
+	}
+	if err := errors.Join(p.Write(x, numbers), p.Run(ctx), p.Read(ctx, y, got)); err != nil {
 		t.Fatal(err)
 	}
 	all, err := p.Steps()
@@ -125,7 +129,7 @@ func stepsBy(t *testing.T, dev *compute.Device, k *compute.Kernel, rules []compu
 	for _, s := range all {
 		names = append(names, s.Kernel)
 	}
-	if want := []float32{2, 4, 6, 8, 10}; !slices.Equal(got, want) && names[0] != doubledNearly.Name() {
+	if !slices.Equal(got, want) && names[0] != doubledNearly.Name() {
 		t.Errorf("%v gives %v, want %v", names, got, want)
 	}
 	return names, nil
@@ -232,7 +236,7 @@ func TestWrongNumbers(t *testing.T) {
 	dev, _ := cache(t)
 	for range 2 {
 		_, err := steps(t, dev, alone)
-		if !errors.Is(err, compute.ErrWrongNumbers) || !strings.Contains(err.Error(), "double_alone.forward") || !strings.Contains(err.Error(), "y (y f32[67])[66]: got 0, want") {
+		if !errors.Is(err, compute.ErrWrongNumbers) || !strings.Contains(err.Error(), "double_alone.forward") || !strings.Contains(err.Error(), "[66]: got 0, want") {
 			t.Errorf("%v", err)
 		}
 	}

@@ -63,7 +63,7 @@ fn broken(@builtin(global_invocation_id) id: vec3<u32>) {
 fn cube(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = x[id.x]; }
 // invocations: n
 @compute @workgroup_size(1024)
-fn wide(@builtin(global_invocation_id) id: vec3<u32>) { y[id.x] = x[id.x]; }
+fn wide(@builtin(global_invocation_id) id: vec3<u32>) { if id.x < params.n { y[id.x] = x[id.x]; } }
 `
 
 type addParams struct {

@@ -47,6 +47,7 @@ type Device struct {
 	tuner    tuner
 	f16      bool // shaders may use f16
 	stamps   bool // it writes timestamps
+	driver   func(text string) string // of tests: what a driver that is wrong makes of a text
 }
 
 // engine is what differs between the GPU and the reference.
@@ -55,7 +56,7 @@ type engine interface {
 	free(b *buffer)
 	write(b *buffer, words []uint32) error
 	read(b *buffer) (pending, error)
-	build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error)
+	build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error)
 	wait(ctx context.Context) error
 	close()
 }
@@ -68,7 +69,7 @@ type pending interface {
 // runner is a built program.
 type runner interface {
 	run(ctx context.Context) error
-	step(i int) error // runs one launch and waits for it
+	step(i int) error // runs one dispatch and waits for it
 	release()
 }
 

@@ -167,13 +167,6 @@ func (d *Device) Holds(p *Param) bool {
 	return ok
 }
 
-// place is where the device holds the parameter, nil where it does not.
-func (d *Device) place(p *Param) *buffer {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.params[p]
-}
-
 // part is n elements of b from offset on, as a buffer of its own; the last one that is
 // freed frees b.
 func (b *buffer) part(label string, offset, n int) *buffer {

@@ -3,6 +3,7 @@ package compute
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pumice-ml/pumice/shaders"
 )
@@ -15,9 +16,15 @@ type Dispatch struct {
 	Tensors []*Tensor
 	Consts  map[string]string // shader constants to replace
 
-	row    int     // the most workgroups in x, of tests (tapeoption.Switches)
-	scope  string  // see Tape.Within
-	stands *origin // whose work it does; nil is its own, as recorded
+	row     int     // the most workgroups in x, of tests (tapeoption.Switches)
+	scope   string  // see Tape.Within
+	stands  *origin // the rules' work: whose it does; nil is its own, as recorded
+	uniform bool    // params stay in a uniform, whatever the program does
+	// plain are the dispatches whose work this one does, as they were before; nil is
+	// itself. Those of a dispatch that Batch or Join merged are independent of each other;
+	// of those of Chain, each hands elements to the next.
+	plain  []Dispatch
+	merged Pass // the pass that merged them, or ""
 }
 
 // Part is the part of the model that d was recorded within (see Tape.Within), or "".
@@ -69,6 +76,14 @@ func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 // checkTrips proves the loop budget.
 func (d *Dispatch) checkTrips() error {
 	k := d.Kernel
+	if k.joined != "" {
+		for i := range d.plain {
+			if err := d.plain[i].checkTrips(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if k.read().entry.Trips == "" {
 		return nil
 	}
@@ -80,6 +95,17 @@ func (d *Dispatch) checkTrips() error {
 		return fmt.Errorf("compute: kernel %s %+v: %d loop iterations in one invocation, at most %d: %w", k.name, d.Params, n, maxTrips, ErrLimit)
 	}
 	return nil
+}
+
+// leaves are the dispatches that d was merged from, and those from which they were.
+func (d *Dispatch) leaves() (all []*Dispatch) {
+	if d.merged == "" {
+		return []*Dispatch{d}
+	}
+	for i := range d.plain {
+		all = append(all, d.plain[i].leaves()...)
+	}
+	return all
 }
 
 // slots are the tensors of d, each once.
@@ -130,6 +156,9 @@ func (d *Dispatch) specialized(bake bool) (string, error) {
 
 // text is the WGSL that goes to the driver.
 func (d *Dispatch) text(bake bool) (string, error) {
+	if d.Kernel.joined != "" {
+		return d.Kernel.joined, nil
+	}
 	text, err := d.specialized(bake)
 	if err != nil || d.storage() != F16 && !d.Kernel.halves {
 		return text, err
@@ -147,6 +176,18 @@ func (d *Dispatch) text(bake bool) (string, error) {
 		text = shaders.EnableF16 + text
 	}
 	return text, nil
+}
+
+// values describes the params of d, and of the dispatches that it joins.
+func (d *Dispatch) values() string {
+	if d.Kernel.joined == "" {
+		return fmt.Sprintf("%+v", d.Params)
+	}
+	var all []string
+	for i := range d.plain {
+		all = append(all, d.plain[i].values())
+	}
+	return strings.Join(all, "+")
 }
 
 // storage is F16 where any of d's tensors is stored so.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,6 +192,23 @@ func (r *reader) wait(ctx context.Context, dst []uint32) error {
 	return nil
 }
 
+// buildErrors are why dispatches of a list cannot run, nil for those that can.
+type buildErrors []error
+
+func (e buildErrors) Error() string { return errors.Join(e...).Error() }
+
+func (e buildErrors) Unwrap() []error {
+	return slices.DeleteFunc(slices.Clone(e), func(err error) bool { return err == nil })
+}
+
+// orNil is the errors, or nil where there is none.
+func (e buildErrors) orNil() error {
+	if len(e.Unwrap()) == 0 {
+		return nil
+	}
+	return e
+}
+
 // compile makes the pipelines that nobody made before, and waits for those that others
 // make. Each pipeline's told must be called when the driver is through with it.
 func (e *gpu) compile(all []prepared) (pipelines []*webgpu.Pipeline, told map[*webgpu.Pipeline]func(), err error) {
@@ -240,7 +258,7 @@ func (e *gpu) compile(all []prepared) (pipelines []*webgpu.Pipeline, told map[*w
 			told[c.pipeline] = c.told
 		}
 	}
-	return pipelines, told, errors.Join(errs...)
+	return pipelines, told, buildErrors(errs).orNil()
 }
 
 // bound is b as a dispatch binds it.
@@ -252,25 +270,25 @@ func (b *buffer) bound() webgpu.Range {
 }
 
 // build makes the pipelines, side by side, the bind groups and the plan.
-func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake bool) (built runner, err error) {
+func (e *gpu) build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (built runner, err error) {
 	r := &gpuRunner{eng: e}
-	all := make([]prepared, len(launches))
-	errs := make([]error, len(launches))
+	all := make([]prepared, len(list))
+	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	work := make(chan int)
-	for range min(runtime.NumCPU(), len(launches)) {
+	for range min(runtime.NumCPU(), len(list)) {
 		wg.Go(func() {
 			for i := range work {
-				all[i], errs[i] = e.prepare(launches[i], bake)
+				all[i], errs[i] = e.prepare(&list[i], bake)
 			}
 		})
 	}
-	for i := range launches {
+	for i := range list {
 		work <- i
 	}
 	close(work)
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := buildErrors(errs).orNil(); err != nil {
 		return nil, err
 	}
 	pipelines, told, err := e.compile(all)
@@ -285,15 +303,16 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 		return nil, err
 	}
 	var planned []webgpu.Command
-	for i, l := range launches {
+	for i := range list {
+		d := &list[i]
 		c := webgpu.Command{Pipeline: pipelines[i], Groups: all[i].groups}
 		r.index = append(r.index, len(planned))
 		if c.Pipeline == nil {
 			continue // nothing to do
 		}
 		var bound []webgpu.Range
-		if !l[0].baked(bake) {
-			uniform, err := e.uniform(&l[0])
+		if !d.baked(bake) {
+			uniform, err := e.uniform(d)
 			if err != nil {
 				r.release()
 				return nil, err
@@ -301,28 +320,26 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 			r.uniforms = append(r.uniforms, uniform)
 			bound = append(bound, webgpu.Range{Buffer: uniform})
 		}
-		tensors := l[0].Tensors
-		if len(l) > 1 {
-			tensors, _ = bindAll(l)
-		}
-		for _, x := range tensors {
+		for _, x := range d.Tensors {
 			bound = append(bound, buffers(x.base).bound())
 		}
-		if err := oneUse(all[i].source.Slots, bound); err != nil {
-			r.release()
-			return nil, fmt.Errorf("compute: kernel %s: %w", label(l), err)
+		copies, err := e.oneUse(all[i].source.Slots, bound)
+		for _, copied := range copies {
+			r.copies, planned = append(r.copies, copied.Dst), append(planned, copied)
 		}
-		group, err := e.dev.NewBindGroup(label(l), c.Pipeline, bound)
 		if err != nil {
 			r.release()
-			return nil, fmt.Errorf("compute: kernel %s: bind group: %w", label(l), err)
+			return nil, fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
+		}
+		group, err := e.dev.NewBindGroup(d.Kernel.name, c.Pipeline, bound)
+		if err != nil {
+			r.release()
+			return nil, fmt.Errorf("compute: kernel %s: bind group: %w", d.Kernel.name, err)
 		}
 		r.groups = append(r.groups, group)
 		c.Bindings = group
 		planned = append(planned, c)
-		for _, d := range l {
-			d.Kernel.ran()
-		}
+		d.Kernel.ran()
 	}
 	r.index = append(r.index, len(planned))
 	plan, err := e.dev.NewPlan(planned)
@@ -338,51 +355,45 @@ func (e *gpu) build(launches [][]Dispatch, buffers func(*slot) *buffer, bake boo
 	return r, nil
 }
 
-// oneUse returns an error where a launch would read a buffer and write it too, which ends
-// the process in wgpu 27. Tensors of one program are kept apart; parameters may have got
-// places in one buffer by another program.
-func oneUse(slots []webgpu.Slot, bound []webgpu.Range) error {
-	first := map[*webgpu.Buffer]webgpu.Slot{}
+// oneUse gives a dispatch copies of its own of what it would read of a buffer that it
+// writes as well, of which WebGPU takes one use only: parameters to which another program
+// gave places in one buffer. It returns the copying, which goes before the dispatch.
+func (e *gpu) oneUse(slots []webgpu.Slot, bound []webgpu.Range) (copies []webgpu.Command, err error) {
+	written := map[*webgpu.Buffer]bool{}
 	for i, b := range bound {
-		s, ok := first[b.Buffer]
-		if !ok {
-			first[b.Buffer] = slots[i]
-		} else if (s.Access == webgpu.ReadWrite) != (slots[i].Access == webgpu.ReadWrite) {
-			return fmt.Errorf("of bindings %d and %d, parameters in one buffer, it reads one and writes one; compile this program before the one that placed them there: %w", s.Binding, slots[i].Binding, ErrLimit)
+		written[b.Buffer] = written[b.Buffer] || slots[i].Access == webgpu.ReadWrite
+	}
+	for i, b := range bound {
+		if slots[i].Access == webgpu.ReadWrite || !written[b.Buffer] {
+			continue
 		}
+		own, err := e.dev.NewBuffer("copy", b.Size, webgpu.Storage)
+		if err != nil {
+			return copies, err
+		}
+		copies = append(copies, webgpu.Command{Src: b.Buffer, SrcOffset: b.Offset, Dst: own, Size: b.Size})
+		bound[i] = webgpu.Range{Buffer: own}
 	}
-	return nil
+	return copies, nil
 }
 
-// label names the kernels of a launch.
-func label(launch []Dispatch) string {
-	name := launch[0].Kernel.name
-	for _, d := range launch[1:] {
-		name += "+" + d.Kernel.name
-	}
-	return name
-}
-
-// prepared is a launch as the device gets it. Where groups are 0 there is nothing to do.
+// prepared is a dispatch as the device gets it. Where groups are 0 there is nothing to do.
 type prepared struct {
 	source webgpu.Source
 	groups [3]uint32
 }
 
-func (e *gpu) prepare(launch []Dispatch, bake bool) (prepared, error) {
-	d := &launch[0]
-	perDimension := int(e.owner.info.Limits.WorkgroupsPerDimension)
-	groups, err := d.grid(perDimension)
+func (e *gpu) prepare(d *Dispatch, bake bool) (prepared, error) {
+	groups, err := d.grid(int(e.owner.info.Limits.WorkgroupsPerDimension))
 	if err != nil || groups[0] == 0 {
 		return prepared{}, err
 	}
-	for i := range launch {
-		if err := launch[i].checkTrips(); err != nil {
-			return prepared{}, err
-		}
+	if err := d.checkTrips(); err != nil {
+		return prepared{}, err
 	}
-	w, limits := d.Kernel.read().entry.Workgroup, e.owner.info.Limits
-	if n := d.Kernel.read().entry.Shared; n > int(limits.WorkgroupStorage) {
+	entry, limits := d.Kernel.read().entry, e.owner.info.Limits
+	w := entry.Workgroup
+	if n := entry.Shared; n > int(limits.WorkgroupStorage) {
 		return prepared{}, fmt.Errorf("compute: kernel %s: %d bytes of workgroup memory, at most %d: %w", d.Kernel.name, n, limits.WorkgroupStorage, ErrLimit)
 	}
 	if !d.Kernel.RunsOn(e.owner) {
@@ -391,34 +402,21 @@ func (e *gpu) prepare(launch []Dispatch, bake bool) (prepared, error) {
 	if n := w[0] * w[1] * w[2]; n > int(limits.InvocationsPerWorkgroup) {
 		return prepared{}, fmt.Errorf("compute: kernel %s: workgroup of %d invocations, at most %d: %w", d.Kernel.name, n, limits.InvocationsPerWorkgroup, ErrLimit)
 	}
-	var text, entry string
-	var slots []webgpu.Slot
-	if len(launch) > 1 {
-		var n int
-		if text, n, _, err = joined(launch, perDimension); err != nil {
-			return prepared{}, err
-		}
-		entry, groups = "join", [3]uint32{uint32(n), 1, 1}
-		bound, numbers := bindAll(launch)
-		slots = make([]webgpu.Slot, len(bound))
-		for i := range launch {
-			for k, number := range numbers[i] {
-				slots[number] = slotOf(uint32(number), launch[i].binding(k).Access)
-			}
-		}
-	} else {
-		if text, err = d.text(bake); err != nil {
-			return prepared{}, err
-		}
-		entry = d.Kernel.read().entry.Name
-		if !d.baked(bake) {
-			slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
-		}
-		for _, b := range d.Kernel.read().entry.Bindings {
-			slots = append(slots, slotOf(uint32(b.Number), b.Access))
-		}
+	text, err := d.text(bake)
+	if err != nil {
+		return prepared{}, err
 	}
-	return prepared{webgpu.Source{Label: label(launch), WGSL: text, Entry: entry, Slots: slots}, groups}, nil
+	var slots []webgpu.Slot
+	if !d.baked(bake) {
+		slots = append(slots, webgpu.Slot{Binding: 0, Access: webgpu.UniformRead})
+	}
+	for _, b := range entry.Bindings {
+		slots = append(slots, slotOf(uint32(b.Number), b.Access))
+	}
+	if f := e.owner.driver; f != nil {
+		text = f(text)
+	}
+	return prepared{webgpu.Source{Label: d.Kernel.name, WGSL: text, Entry: entry.Name, Slots: slots}, groups}, nil
 }
 
 func slotOf(number uint32, access string) webgpu.Slot {

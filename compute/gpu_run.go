@@ -2,6 +2,7 @@ package compute
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pumice-ml/pumice/compute/internal/webgpu"
@@ -21,9 +22,10 @@ const (
 type gpuRunner struct {
 	eng      *gpu
 	plan     *webgpu.Plan
-	index    []int // command of each dispatch; the next one's where it has none
+	index    []int // first command of each dispatch, the last of which runs it; the next one's where it has none
 	groups   []*webgpu.BindGroup
 	uniforms []*webgpu.Buffer
+	copies   []*webgpu.Buffer // see gpu.oneUse
 	cost     []time.Duration
 	measured int
 	cuts     []cut
@@ -103,7 +105,7 @@ func (r *gpuRunner) release() {
 	for _, g := range r.groups {
 		g.Release()
 	}
-	for _, b := range r.uniforms {
+	for _, b := range slices.Concat(r.uniforms, r.copies) {
 		b.Release()
 	}
 }

@@ -63,19 +63,22 @@ func TestJoin(t *testing.T) {
 		kernels = append(kernels, s.Kernel)
 	}
 	seen := map[*slot]int{}
-	for i, l := range p.launches() {
-		bound, _ := bindAll(l)
-		if len(bound) > 8 {
-			t.Errorf("launch %d binds %d tensors", i, len(bound))
+	for i, l := range p.list {
+		if len(l.Tensors) > 8 {
+			t.Errorf("launch %d binds %d tensors", i, len(l.Tensors))
 		}
-		for _, d := range l {
+		parts := l.plain
+		if parts == nil {
+			parts = []Dispatch{l}
+		}
+		for _, d := range parts {
 			if from, ok := seen[d.Tensors[0].base]; !d.Tensors[0].base.input && (!ok || from >= i) {
 				t.Errorf("launch %d reads what no earlier launch writes", i)
 			}
 			seen[d.Tensors[1].base] = i
 		}
 	}
-	if n := len(p.launches()); n != 3 {
+	if n := len(p.list); n != 3 {
 		t.Errorf("%d launches: %v, want 3", n, kernels)
 	}
 	values := make([]float32, 100)

@@ -2,6 +2,7 @@ package compute
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"math"
@@ -32,8 +33,10 @@ type Kernel struct {
 	model   Model
 	gpuRuns atomic.Int64
 
-	parts    []*Kernel // whose work it does, of one made by chain
+	parts    []*Kernel // whose work it does, of one made by chain or join
+	joined   string    // its text, of one made by join
 	halves   bool      // that one rounds to f16, whatever its tensors are stored as
+	exam     exam      // see examined
 	hashOnce sync.Once
 	hashText string // see hash
 }
@@ -77,6 +80,18 @@ func newKernel[P any](source func(file string) (*shaders.Shader, error), name st
 	defer registry.Unlock()
 	registry.kernels = append(registry.kernels, k)
 	return k
+}
+
+// hash is of what the kernel is on a device, for choices that are remembered.
+func (k *Kernel) hash(storage DType) string {
+	k.hashOnce.Do(func() {
+		sum := sha256.Sum256([]byte(k.name + "\n" + k.read().shader.Text))
+		k.hashText = fmt.Sprintf("%x", sum[:12])
+	})
+	if storage == F16 {
+		return k.hashText + "-f16"
+	}
+	return k.hashText
 }
 
 // Read reads the kernel's shader, as its first use does. It panics where shader and Go
@@ -191,7 +206,7 @@ func (k *Kernel) GPURuns() int64 { return k.gpuRuns.Load() }
 func (k *Kernel) ran() {
 	k.gpuRuns.Add(1)
 	for _, part := range k.parts {
-		part.gpuRuns.Add(1)
+		part.ran()
 	}
 }
 

@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -86,7 +87,15 @@ func (t *Tape) lower(runs func(Pass) bool) (list []Dispatch, values map[*slot][]
 		}
 	}
 	for i := range l.list {
-		l.list[i].row = t.switches.Row
+		d := &l.list[i]
+		d.row = t.switches.Row
+		if t.dev.IsReference() {
+			continue
+		}
+		if reason, ok := t.dev.condemned(l.list[i : i+1])[d.Kernel]; ok && runs(Check) {
+			return nil, nil, fmt.Errorf("compute: kernel %s on %s: %s: %w", d.Kernel.name, t.dev.info.Name, reason, ErrWrongNumbers)
+		}
+		d.uniform = d.uniform || t.dev.fails(d, runs(Specialise))
 	}
 	return l.list, l.values, nil
 }

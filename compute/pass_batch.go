@@ -54,7 +54,7 @@ func (d *Dispatch) sized(n int) any {
 
 // alike reports whether b could be part of a run with a.
 func alike(a, b *Dispatch) bool {
-	if a.Kernel != b.Kernel || a.Kernel.entry.Each == "" || a.sized(0) != b.sized(0) || !maps.Equal(a.Consts, b.Consts) || a.row != b.row {
+	if a.Kernel != b.Kernel || a.Kernel.entry.Each == "" || a.sized(0) != b.sized(0) || !maps.Equal(a.Consts, b.Consts) || a.row != b.row || a.uniform || b.uniform {
 		return false
 	}
 	for i, x := range a.Tensors {
@@ -125,19 +125,23 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 			return nil, nil
 		}
 	}
+	sample := one
+	if sample.Params = one.sized(n); p.dev.failsMerged(&sample, p.bake, runs) {
+		return nil, nil
+	}
 	// First those that may be refused: tensors that have places already.
 	for i, slots := range members {
-		whole, ok := held(slots, all, offsets, n)
+		whole, ok := held(slots, all, offsets, n+p.guard)
 		if !ok {
 			return nil, nil
 		}
 		if whole != nil {
-			one.Tensors[i] = whole.tensor(one.binding(i).Name, all)
+			one.Tensors[i] = p.whole(whole, one.binding(i).Name, slots, offsets, all)
 			delete(members, i)
 		}
 	}
 	for _, i := range slices.Sorted(maps.Keys(members)) {
-		if members[i][0].param == nil {
+		if members[i][0].param == nil || p.guard > 0 {
 			continue
 		}
 		var params []*Param
@@ -151,7 +155,7 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 	for _, i := range slices.Sorted(maps.Keys(members)) {
 		var parts []*buffer
 		var err error
-		if members[i][0].param != nil {
+		if members[i][0].param != nil && p.guard == 0 {
 			var params []*Param
 			for _, s := range members[i] {
 				params = append(params, s.param)
@@ -160,7 +164,7 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 			if err == nil {
 				p.params = append(p.params, params...)
 			}
-		} else if parts, err = p.dev.allocTogether(p.name, one.binding(i).Name, members[i], offsets, n); err == nil {
+		} else if parts, err = p.dev.allocTogether(p.name, one.binding(i).Name, members[i], offsets, n+p.guard); err == nil {
 			for k, s := range members[i] {
 				p.buffers[s] = parts[k]
 			}
@@ -171,9 +175,9 @@ func (p *Program) together(list, runs []Dispatch, all map[*slot]*buffer) (*Dispa
 		for k, s := range members[i] {
 			all[s] = parts[k]
 		}
-		one.Tensors[i] = parts[0].parent.tensor(one.binding(i).Name, all)
+		one.Tensors[i] = p.whole(parts[0].parent, one.binding(i).Name, members[i], offsets, all)
 	}
-	one.Params = one.sized(n)
+	one.Params, one.plain, one.merged = one.sized(n), runs, Batch
 	return &one, nil
 }
 
@@ -192,9 +196,15 @@ func held(slots []*slot, all map[*slot]*buffer, offsets []int, n int) (whole *bu
 	return whole, whole == nil || whole.n == n
 }
 
-// tensor is all of b; all gets its place.
-func (b *buffer) tensor(name string, all map[*slot]*buffer) *Tensor {
-	s := &slot{name: name, n: b.n, dtype: b.dtype}
+// whole is all of b, in which slots have places, but for the guard; all gets its place.
+func (p *Program) whole(b *buffer, name string, slots []*slot, offsets []int, all map[*slot]*buffer) *Tensor {
+	s := &slot{name: name, n: b.n - p.guard, dtype: b.dtype}
+	for k, part := range slots {
+		s.members = append(s.members, member{part, offsets[k]})
+	}
 	all[s] = b
-	return &Tensor{shape: []int{b.n}, dtype: b.dtype, base: s}
+	if p.guard > 0 {
+		p.wholes[s] = b
+	}
+	return &Tensor{shape: []int{s.n}, dtype: b.dtype, base: s}
 }

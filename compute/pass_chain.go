@@ -14,8 +14,8 @@ import (
 // gets no memory; the others are stored as well. The run is that of a kernel made for it.
 // What would have been stored as f16 is handed on as what would have been loaded, so that
 // the bits are those without the pass.
-func (t *Tape) chain(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, error) {
-	c := chaining{tape: t, buffers: buffers, uses: map[*slot]int{}}
+func (t *Tape) chain(list []Dispatch, buffers map[*slot]*buffer, bake bool) ([]Dispatch, error) {
+	c := chaining{tape: t, bake: bake, buffers: buffers, uses: map[*slot]int{}}
 	for _, d := range list {
 		for _, s := range d.slots() {
 			c.uses[s]++
@@ -36,6 +36,7 @@ func (t *Tape) chain(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, er
 // chaining is the list so far, as runs that do the work of one dispatch or more.
 type chaining struct {
 	tape    *Tape
+	bake    bool // whether the program bakes params into texts
 	buffers map[*slot]*buffer
 	uses    map[*slot]int // dispatches
 	all     []chained
@@ -86,7 +87,7 @@ func (c *chaining) take(d Dispatch) error {
 func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 	last := &list[len(list)-1]
 	x, y := last.written(), d.written()
-	if x == nil || y == nil || !d.uses(x.base) || len(list) == mostChained || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
+	if x == nil || y == nil || last.uniform || d.uniform || !d.uses(x.base) || len(list) == mostChained || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
 		return -1
 	}
 	if len(list) == 1 {
@@ -161,7 +162,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	if err != nil {
 		return one, false, err
 	}
-	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list)}
+	one = Dispatch{Kernel: head.Kernel.chained(s, list), Params: head.Params, Consts: head.Consts, row: head.row, scope: scopes(list), plain: list, merged: Chain}
 	for _, b := range one.Kernel.read().entry.Bindings {
 		one.Tensors = append(one.Tensors, bound[b.Number])
 	}
@@ -175,7 +176,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	}
 	flops, err := c.flops(list)
 	one.Kernel.read().entry.Flops = strconv.FormatInt(flops, 10)
-	return one, c.tape.oneAccess([]Dispatch{one}, c.buffers) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
+	return one, oneAccess([]Dispatch{one}, c.buffers) && !c.tape.dev.fails(&one, c.bake) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
 }
 
 // links are the list but for its first, and the tensors that a run of all binds, by
@@ -259,13 +260,20 @@ func (k *Kernel) chained(s *shaders.Shader, list []Dispatch) *Kernel {
 	entry, _ := s.Entry(k.read().entry.Name)
 	one := &Kernel{pc: k.pc, shader: s, entry: entry, params: k.params}
 	one.halves = slices.ContainsFunc(list, func(d Dispatch) bool { return d.storage() == F16 })
-	var names []string
 	for _, d := range list {
-		names = append(names, d.Kernel.name)
 		one.parts = append(one.parts, d.Kernel)
 	}
-	one.name = strings.Join(names, "+")
+	one.name = names(one.parts)
 	return one
+}
+
+// names are those of kernels, joined by plus signs.
+func names(kernels []*Kernel) string {
+	var all []string
+	for _, k := range kernels {
+		all = append(all, k.name)
+	}
+	return strings.Join(all, "+")
 }
 
 // scopes are the parts of the model that the list is of, joined by plus signs.

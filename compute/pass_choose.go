@@ -2,7 +2,6 @@ package compute
 
 import (
 	"fmt"
-	"slices"
 )
 
 // plain is the name of no variant: each kernel is taken itself.
@@ -95,10 +94,7 @@ func (l *lowering) choose(name string) error {
 // settle leaves the first of each choices whose kernels the device may use.
 func settle(dev *Device, all []choices, check bool) error {
 	for check {
-		wrong, err := dev.wrong(taken(all))
-		if err != nil {
-			return err
-		}
+		wrong := dev.condemned(taken(all))
 		changed := false
 		for i := range all {
 			k, fell, err := all[i].fall(dev, wrong)
@@ -159,29 +155,6 @@ func (c *choices) fall(dev *Device, wrong map[*Kernel]string) (bad *Kernel, fell
 		c.variants = c.variants[1:]
 	}
 	return nil, !ok, err
-}
-
-// wrong are the kernels of the dispatches that compute wrong numbers on the device,
-// stored as they are there, with the reasons.
-func (d *Device) wrong(list []Dispatch) (map[*Kernel]string, error) {
-	var use, halves []*Kernel
-	for _, one := range list {
-		use = append(use, one.Kernel)
-		if one.storage() == F16 { // as well: f16 hides small errors, and others of its tensors are f32
-			halves = append(halves, one.Kernel)
-		}
-	}
-	wrong, err := d.Check(use...)
-	if err != nil || len(halves) == 0 {
-		return wrong, err
-	}
-	wrongF16, err := d.CheckF16(halves...)
-	for k, reason := range wrongF16 {
-		if slices.Contains(halves, k) {
-			wrong[k] = reason
-		}
-	}
-	return wrong, err
 }
 
 // refused is the first kernel of list that is wrong, and the reason.

@@ -2,17 +2,16 @@ package compute
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/pumice-ml/pumice/shaders"
 )
 
-// join puts dispatches that do not depend on each other next to each other where one
-// launch can do the work of all of them (see shaders.Join), and returns the list in its
-// new order and the index at which each launch starts. A launch is for dispatches
-// that are too small to keep a device busy, or whose cost is that of being dispatched.
-// It looks from the first dispatch on and from the last one back, and takes what makes
-// fewer launches.
-func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) (ordered []Dispatch, starts []int) {
+// join makes one dispatch of several that do not depend on each other (see shaders.Join),
+// and returns the list in its new order. It is for dispatches that are too small to keep
+// a device busy, or whose cost is that of being dispatched. It looks from the first
+// dispatch on and from the last one back, and takes what makes fewer launches.
+func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) ([]Dispatch, error) {
 	launches := t.gather(list, buffers, false)
 	list = slices.Clone(list)
 	slices.Reverse(list)
@@ -23,11 +22,23 @@ func (t *Tape) join(list []Dispatch, buffers map[*slot]*buffer) (ordered []Dispa
 		}
 		launches = back
 	}
+	var joined []Dispatch
 	for _, l := range launches {
-		starts = append(starts, len(ordered))
-		ordered = append(ordered, l...)
+		if len(l) == 1 {
+			joined = append(joined, l[0])
+			continue
+		}
+		one, err := t.dev.joined(l)
+		if err != nil {
+			return nil, err
+		}
+		if t.dev.fails(&one, true) {
+			joined = append(joined, l...)
+			continue
+		}
+		joined = append(joined, one)
 	}
-	return ordered, starts
+	return joined, nil
 }
 
 // gather makes launches of a list, in its order or in its reverse. Of those that could
@@ -97,7 +108,7 @@ const joinedGroups = 1024
 func (t *Tape) joinable(d *Dispatch) bool {
 	groups, err := d.grid(int(t.dev.info.Limits.WorkgroupsPerDimension))
 	n := uint64(groups[0]) * uint64(groups[1]) * uint64(groups[2])
-	return err == nil && n > 0 && n <= joinedGroups && d.row == 0 && d.Kernel.read().shader.Joinable(d.Kernel.read().entry)
+	return err == nil && n > 0 && n <= joinedGroups && d.row == 0 && !d.uniform && d.Kernel.read().shader.Joinable(d.Kernel.read().entry)
 }
 
 // together reports whether a launch can take the dispatches of both groups: workgroups
@@ -118,7 +129,7 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 			block = size
 		}
 	}
-	if !t.oneAccess(all, buffers) {
+	if !oneAccess(all, buffers) {
 		return false
 	}
 	bound, _ := bindAll(all)
@@ -126,18 +137,15 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 }
 
 // oneAccess reports whether the dispatches only read, or only write, each buffer that
-// they bind, as WebGPU wants it of a launch. Parameters may have places in one buffer that
-// another program gave them.
-func (t *Tape) oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
+// they bind, as WebGPU wants it of a launch. Where another program gave parameters places
+// in one buffer, that does not count here: the texts of a program do not depend on what
+// was compiled before (see gpu.build).
+func oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
 	written := map[any]bool{}
 	for i := range all {
 		for k, x := range all[i].Tensors {
 			var key any = x.base
-			b := buffers[x.base]
-			if b == nil && x.base.param != nil {
-				b = t.dev.place(x.base.param)
-			}
-			if b != nil {
+			if b := buffers[x.base]; b != nil {
 				if key = b; b.parent != nil {
 					key = b.parent
 				}
@@ -176,21 +184,43 @@ func bindAll(list []Dispatch) (bound []*Tensor, numbers [][]int) {
 	return bound, numbers
 }
 
-// joined is the text of a launch, and the size of its grid and of its workgroup.
-func joined(list []Dispatch, perDimension int) (text string, groups, block int, err error) {
-	_, numbers := bindAll(list)
+// joined is one dispatch for the list, of a kernel made for it.
+func (d *Device) joined(list []Dispatch) (one Dispatch, err error) {
+	bound, numbers := bindAll(list)
+	bindings := make([]shaders.Binding, len(bound))
+	k := &Kernel{pc: list[0].Kernel.pc, shader: &shaders.Shader{Name: "join"}}
 	var parts []shaders.Part
+	var flops int64
 	for i := range list {
-		d := &list[i]
-		grid, err := d.grid(perDimension)
+		part := &list[i]
+		grid, err := part.grid(int(d.info.Limits.WorkgroupsPerDimension))
 		if err != nil {
-			return "", 0, 0, err
+			return one, err
 		}
-		text, err := d.text(true)
+		text, err := part.text(true)
 		if err != nil {
-			return "", 0, 0, err
+			return one, err
 		}
-		parts = append(parts, shaders.Part{Shader: d.Kernel.read().shader, Entry: d.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
+		n, err := part.flops(grid)
+		if err != nil {
+			return one, err
+		}
+		flops += n
+		parts = append(parts, shaders.Part{Shader: part.Kernel.read().shader, Entry: part.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
+		for j, number := range numbers[i] {
+			bindings[number] = part.binding(j)
+			bindings[number].Number = number
+		}
+		k.parts = append(k.parts, part.Kernel)
 	}
-	return shaders.Join(parts)
+	text, groups, block, err := shaders.Join(parts)
+	if err != nil {
+		return one, err
+	}
+	k.name, k.joined = names(k.parts), text
+	k.entry = shaders.Entry{
+		Name: "join", Workgroup: [3]int{block, 1, 1}, Bindings: bindings,
+		Size: []string{strconv.Itoa(groups)}, Groups: true, Flops: strconv.FormatInt(flops, 10),
+	}
+	return Dispatch{Kernel: k, Tensors: bound, scope: scopes(list), plain: list, merged: Join}, nil
 }

@@ -4,31 +4,26 @@ import "slices"
 
 // plan finds the tensors that may share memory: those that belong to the program
 // alone and have no place, between the first dispatch that uses one and the last. It returns the
-// storage of each, and how many words of 4 bytes each storage holds. A launch, of the
-// dispatches from one of starts to the next, never gets one storage twice, since all
-// its tensors are in use at once.
-func plan(list []Dispatch, starts []int, placed func(*slot) bool) (storage map[*slot]int, sizes []int) {
+// storage of each, and how many words of 4 bytes each storage holds. A dispatch never gets
+// one storage twice, since all its tensors are in use at once.
+func plan(list []Dispatch, placed func(*slot) bool) (storage map[*slot]int, sizes []int) {
 	type life struct {
 		*slot
 		first, last int
 	}
 	var lives []*life
 	at := map[*slot]*life{}
-	launch := -1
 	for i, d := range list {
-		if starts == nil || slices.Contains(starts, i) {
-			launch++
-		}
 		for _, x := range d.Tensors {
 			s := x.base
 			if s.param != nil || s.input || s.keep || placed(s) {
 				continue
 			}
 			if at[s] == nil {
-				at[s] = &life{s, launch, launch}
+				at[s] = &life{s, i, i}
 				lives = append(lives, at[s])
 			}
-			at[s].last = launch
+			at[s].last = i
 		}
 	}
 	// The largest choose first, each the fullest storage whose tensors are of other

@@ -79,7 +79,7 @@ func (p *Program) Profile(ctx context.Context, runs int) (*Profile, error) {
 
 // hostProfile measures by the host's clock; idle is what a submission costs.
 func (p *Program) hostProfile(ctx context.Context, runs int, idle time.Duration, why string) (*Profile, error) {
-	least := make([]time.Duration, len(p.launches()))
+	least := make([]time.Duration, len(p.list))
 	for round := range runs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -122,8 +122,8 @@ func (r *gpuRunner) profile(ctx context.Context, runs int, period float64) (*Pro
 	}
 	times := make([]time.Duration, len(r.index)-1)
 	for i := range times {
-		k := r.index[i]
-		if k == r.index[i+1] {
+		k := r.index[i+1] - 1
+		if k < r.index[i] {
 			continue // nothing to do
 		}
 		if !counted[k] {

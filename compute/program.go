@@ -15,10 +15,12 @@ import (
 type Program struct {
 	dev  *Device
 	name string
-	list []Dispatch
+	list []Dispatch // the launches
 	bake bool
-	// starts are the places in list at which a launch begins; nil is at all.
-	starts []int
+	// guard is how many elements stand behind each tensor, and wholes are those that
+	// others have places in, where a program is judged.
+	guard  int
+	wholes map[*slot]*buffer
 
 	mu        sync.Mutex
 	runner    runner
@@ -28,6 +30,7 @@ type Program struct {
 	shared    int64               // bytes of those tensors
 	params    []*Param            // what it uses of the device's
 	nonFinite bool                // see tapeoption.Switches
+	judged    []string            // how each text was judged, where it was
 	closed    bool
 }
 
@@ -40,55 +43,75 @@ var programs atomic.Int64
 func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, without) }
 
 // compile makes every buffer of the program larger than its tensor by guard
-// elements; where there are any, the program has parameters of its own.
+// elements; where there are any, the program has parameters of its own. Texts that fail
+// are refused, and the list is lowered again without them.
 func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	if guard > 0 { // whoever judges looks at every element
 		without = append(slices.Clone(without), Check)
 	}
+	for {
+		p, again, err := t.compileOnce(guard, without)
+		if !again {
+			return p, err
+		}
+	}
+}
+
+// compileOnce is compile, and reports whether texts failed, so that there is no program.
+func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, again bool, err error) {
 	if slices.ContainsFunc(t.slots, func(s *slot) bool { return s.dtype == F16 }) {
 		if err := t.dev.Stores(F16); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	defer t.unchanged()()
 	runs := passes(without)
 	list, values, err := t.lower(runs)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, s := range t.slots {
 		if s.values != nil {
 			values[s] = s.values
 		}
 	}
-	p := &Program{
+	p = &Program{
 		dev: t.dev, name: fmt.Sprintf("program %d", programs.Add(1)), list: list, values: values,
 		bake: runs(Specialise), buffers: map[*slot]*buffer{},
+		guard: guard, wholes: map[*slot]*buffer{},
 	}
 	all := map[*slot]*buffer{}
 	var storage map[*slot]int
 	var sizes []int
-	fail := func(err error) (*Program, error) {
+	fail := func(err error) (*Program, bool, error) {
 		p.Close()
-		return nil, err
+		return nil, false, err
 	}
-	if guard == 0 && !t.dev.IsReference() { // whoever judges wants each tensor alone, and NaN at the start
+	if !t.dev.IsReference() {
 		if runs(Batch) {
 			if list, err = p.batch(list, all); err != nil {
 				return fail(err)
 			}
 		}
 		if runs(Chain) {
-			if list, err = t.chain(list, all); err != nil {
+			if list, err = t.chain(list, all, p.bake); err != nil {
 				return fail(err)
 			}
 		}
 		if runs(Join) && p.bake {
-			list, p.starts = t.join(list, all)
+			if list, err = t.join(list, all); err != nil {
+				return fail(err)
+			}
 		}
 		p.list = list
-		if runs(Plan) {
-			storage, sizes = plan(list, p.starts, func(s *slot) bool { return all[s] != nil || values[s] != nil })
+		if runs(Check) {
+			if p.judged, again, err = t.dev.judged(list, p.bake); again || err != nil {
+				p.Close()
+				return nil, again && err == nil, err
+			}
+		}
+		if runs(Plan) && guard == 0 { // whoever judges wants each tensor alone, and NaN at the start
+			storage, sizes = plan(list, func(s *slot) bool { return all[s] != nil || values[s] != nil })
 		}
 	}
 	p.storages = make([]*buffer, len(sizes))
@@ -132,11 +155,11 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 			}
 		}
 	}
-	p.runner, err = t.dev.eng.build(p.launches(), func(s *slot) *buffer { return all[s] }, p.bake)
+	p.runner, err = t.dev.eng.build(list, func(s *slot) *buffer { return all[s] }, p.bake)
 	if err != nil {
 		return fail(err)
 	}
-	return p, nil
+	return p, false, nil
 }
 
 // Run runs the program once. It returns when the work is submitted, or, where
@@ -312,15 +335,4 @@ func (p *Program) Memory() (held, alone int64) {
 		held += b.dtype.bytes(b.n)
 	}
 	return held, alone + p.shared
-}
-
-// launches are the dispatches by launch.
-func (p *Program) launches() (all [][]Dispatch) {
-	for i := range p.list {
-		if p.starts == nil || slices.Contains(p.starts, i) {
-			all = append(all, nil)
-		}
-		all[len(all)-1] = append(all[len(all)-1], p.list[i])
-	}
-	return all
 }

@@ -3,7 +3,6 @@ package compute
 import (
 	"context"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/pumice-ml/pumice/compute/internal/webgpu"
@@ -73,8 +72,7 @@ func fromWords(dst []float64, words []uint32, dtype DType) {
 	}
 }
 
-func (e *reference) build(launches [][]Dispatch, buffers func(*slot) *buffer, _ bool) (runner, error) {
-	list := slices.Concat(launches...)
+func (e *reference) build(list []Dispatch, buffers func(*slot) *buffer, _ bool) (runner, error) {
 	r := &referenceRunner{eng: e, list: list}
 	zeroed := map[*slot]bool{}
 	for _, d := range list {

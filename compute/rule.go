@@ -2,7 +2,6 @@ package compute
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -118,22 +117,12 @@ func (t *Tape) record(r *Rule, runs []Dispatch, asked bool) (list []Dispatch, ok
 // right reports whether what a rule recorded computes what it should on the device. A
 // rule that does not is refused for kernel.
 func (d *Device) right(r *Rule, list []Dispatch) (bool, error) {
-	wrong, err := d.wrong(list)
-	if err != nil {
-		return false, err
-	}
+	wrong := d.condemned(list)
 	if _, reason := refused(list, wrong); reason != "" {
 		d.warn(r.Of[0].name, r.Name, reason)
 		return false, nil
 	}
 	return d.proved(r)
-}
-
-// warn notes that a rule is refused, and logs it once.
-func (d *Device) warn(kernel, rule, reason string) {
-	if d.refuse(Refusal{Kernel: kernel, Variant: rule, Reason: reason}) {
-		slog.Warn("pumice: a variant is not used, for it computes wrong numbers", "kernel", kernel, "variant", rule, "adapter", d.info.Name, "reason", reason)
-	}
 }
 
 // origin says whose work dispatches of a program do together: all that have the same one

@@ -53,7 +53,9 @@ func subgroup(ctx context.Context, dev *webgpu.Device) int {
 
 // baked reports whether the params are constants of the text, which they are in any
 // case where the kernel calls subgroup functions, whose arguments have to be.
-func (d *Dispatch) baked(bake bool) bool { return bake || d.Kernel.read().entry.Subgroup }
+func (d *Dispatch) baked(bake bool) bool {
+	return bake && !d.uniform || d.Kernel.read().entry.Subgroup || d.Kernel.joined != ""
+}
 
 // RunsOn reports whether the device has what k's entry point needs: its workgroup memory,
 // and subgroups as large as its workgroup, where it calls subgroup functions.

@@ -141,6 +141,14 @@ type slot struct {
 	keep   bool      // may be read back
 	first  *Tensor
 	grad   *slot
+	// members are the tensors that have places in this one, for batch.
+	members []member
+}
+
+// member is a tensor with a place in a larger one.
+type member struct {
+	*slot
+	at int // elements before it
 }
 
 // words of 4 bytes that hold the elements.

@@ -107,13 +107,7 @@ func (s *stand) time(r *gpuRunner) (time.Duration, error) {
 
 // build builds a program that runs a list so many times.
 func (s *stand) build(list []Dispatch, times int) (*gpuRunner, error) {
-	var launches [][]Dispatch
-	for range times {
-		for _, d := range list {
-			launches = append(launches, []Dispatch{d})
-		}
-	}
-	r, err := s.eng.build(launches, func(x *slot) *buffer { return s.buffers[x] }, true)
+	r, err := s.eng.build(slices.Repeat(list, times), func(x *slot) *buffer { return s.buffers[x] }, true)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/x448/float16"
+
+	"github.com/pumice-ml/pumice/shaders"
 )
 
 // Deviation is how far one tensor that a dispatch wrote lies from the kernel's
@@ -29,36 +31,57 @@ func (d Deviation) String() string {
 }
 
 // Judged is what one dispatch wrote to one tensor, beside what it should have
-// written. The arrays are the visitor's to read, not to keep.
+// written. The arrays are the visitor's to read, not to keep. A dispatch that does the
+// work of several (see Batch, Chain and Join) is judged by their definitions.
 type Judged struct {
-	Dispatch int // index in the compiled program
-	Kernel   *Kernel
-	Params   any
-	Part     string // of the model, as Tape.Within has it
-	Binding  string // the shader's name of the tensor
-	Tensor   *Tensor
-	In       [][]float64 // every tensor of the dispatch before it ran, by binding
-	Got      []float64
-	Want     []float64 // by the definition, in float64
-	Bound    []float64 // largest legal |Got - Want|
-	Partial  bool      // a later dispatch writes to the tensor as well, so NaN may be left
-	Beyond   int       // an element written behind the tensor's end, or -1
+	Dispatch int     // index in the compiled program
+	Kernel   *Kernel // of the recorded run that writes the tensor
+	// Kernels are those whose work the numbers are: Kernel, after those that hand it
+	// numbers without storing them.
+	Kernels []*Kernel
+	Params  any
+	Part    string // of the model, as Tape.Within has it
+	Binding string // the shader's name of the tensor
+	Tensor  *Tensor
+	In      [][]float64 // every tensor of Kernel's run before it, by binding; Want of what it is handed
+	Got     []float64
+	Want    []float64 // by the definition, in float64
+	Bound   []float64 // largest legal |Got - Want|
+	Partial bool      // a later dispatch writes to the tensor as well, so NaN may be left
+	Beyond  int       // an element written behind the tensor's end, or -1
 
 	program *Program
-	over    []bool // stored as f16: what may be more than that holds
+	before  map[*slot][]float64
+	free    []bool // elements of which anything is legal
 }
 
 // Step describes the dispatch, with the text that went to the driver.
 func (j *Judged) Step() (Step, error) { return j.program.step(j.Dispatch) }
 
+// Bound is a tensor that a dispatch binds.
+type Bound struct {
+	shaders.Binding
+	Before []float64 // the dispatch
+	Judged bool      // it is the one that was judged
+}
+
+// Binds lists the tensors that the dispatch binds, as the text of Step declares them.
+func (j *Judged) Binds() (all []Bound) {
+	d := &j.program.list[j.Dispatch]
+	for i, x := range d.Tensors {
+		all = append(all, Bound{d.binding(i), j.before[x.base], d.writes(i) && x.base == j.Tensor.base})
+	}
+	return all
+}
+
 // Share is how much of what is legal element i is off by: 0 where it is as the
 // definition has it, or where anything is legal, at most 1 where it is legal,
-// infinite where no number would do. Anything is legal where the definition's number
-// is more than float32, or f16 where the tensor is stored so, holds (WGSL, section
-// 15.7.2).
+// infinite where no number would do. Anything is legal where the definition's number, or
+// one that it is computed from and that is handed on in place of being stored, is more
+// than float32, or f16 where a tensor is stored so, holds (WGSL, section 15.7.2).
 func (j *Judged) Share(i int) float64 {
 	got, want := j.Got[i], j.Want[i]
-	if j.over != nil && j.over[i] {
+	if j.free != nil && j.free[i] {
 		return 0
 	}
 	if math.Abs(want) > math.MaxFloat32 && !math.IsInf(want, 0) {
@@ -96,7 +119,7 @@ func (j *Judged) Rounded(i int) float64 {
 // worst is the element that is furthest off in parts of its bound.
 func (j *Judged) worst() Deviation {
 	d := Deviation{
-		Dispatch: j.Dispatch, Kernel: j.Kernel.name, Params: fmt.Sprintf("%+v", j.Params),
+		Dispatch: j.Dispatch, Kernel: names(j.Kernels), Params: fmt.Sprintf("%+v", j.Params),
 		Tensor: j.Binding + " (" + j.Tensor.String() + ")", Legal: true,
 	}
 	most := -1.0
@@ -123,10 +146,10 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s[%d]: %#08x in the first run, %#08x in the second", d.Tensor, d.Index, d.First, d.Second)
 }
 
-// Judge compiles the tape for its GPU device, with all passes but those left out,
-// and runs it dispatch by dispatch. Before each one it reads the tensors back, runs
-// the kernel's definition on them, and gives the visitor what the device wrote, with
-// the bounds of the kernel's error model. Everything the program owns, but for its
+// Judge compiles the tape for its GPU device, with all passes but those left out, and
+// Plan, which changes no text, and runs it dispatch by dispatch. Before each one it reads
+// the tensors back, runs the definitions of the runs whose work it does on them, and gives
+// the visitor what the device wrote to each tensor, with the bounds of the error models. Everything the program owns, but for its
 // inputs, starts as NaN, which must be gone after the last dispatch that writes the
 // tensor. Behind each tensor stand some elements of a number of its own: what is
 // read there shows, and what is written there is reported. Then it starts again,
@@ -148,23 +171,16 @@ func (t *Tape) Judge(ctx context.Context, inputs func(p *Program) error, visit f
 		}
 	}
 	start := func(dirt float32) error {
-		for s, b := range p.buffers {
-			words := make([]uint32, b.n)
-			for i := range words {
-				switch {
-				case i >= s.n:
-					words[i] = s.behind()
-				case s.param != nil:
-					words[i] = values[s][i]
-				case p.values[s] != nil:
-					words[i] = math.Float32bits(p.values[s][i])
-				case !s.input && s.dtype == F16:
-					words[i] = math.Float32bits(min(dirt, maxF16))
-				case !s.input:
-					words[i] = math.Float32bits(dirt)
-				}
+		for s, b := range p.wholes {
+			if err := p.dev.eng.write(b, p.initial(s, b.n, values, dirt)); err != nil {
+				return err
 			}
-			if err := p.dev.eng.write(b, words); err != nil {
+		}
+		for s, b := range p.buffers {
+			if b.parent != nil {
+				continue // written with the whole
+			}
+			if err := p.dev.eng.write(b, p.initial(s, b.n, values, dirt)); err != nil {
 				return err
 			}
 		}
@@ -234,18 +250,44 @@ const guard = 8
 // that f16 holds.
 func (s *slot) behind() uint32 { return math.Float32bits(1 + float32(s.id%1024)/1024) }
 
+// initial are the bits of a tensor and of what stands behind it before the program runs.
+func (p *Program) initial(s *slot, n int, params map[*slot][]uint32, dirt float32) []uint32 {
+	words := make([]uint32, n)
+	for i := range words {
+		switch {
+		case i >= s.n:
+			words[i] = s.behind()
+		case s.members != nil: // between them stand zeros, as in all new memory
+		case s.param != nil:
+			words[i] = params[s][i]
+		case p.values[s] != nil:
+			words[i] = math.Float32bits(p.values[s][i])
+		case !s.input && s.dtype == F16:
+			words[i] = math.Float32bits(min(dirt, maxF16))
+		case !s.input:
+			words[i] = math.Float32bits(dirt)
+		}
+	}
+	for _, m := range s.members {
+		copy(words[m.at:], p.initial(m.slot, m.n, params, dirt))
+	}
+	return words
+}
+
 // words reads what the program's dispatches write.
 func (p *Program) words(ctx context.Context) (map[*buffer][]uint32, error) {
 	all := map[*buffer][]uint32{}
-	for _, d := range p.list {
-		for j, x := range d.Tensors {
-			b := p.buffers[x.base]
-			if all[b] != nil || !d.writes(j) {
-				continue
-			}
-			all[b] = make([]uint32, b.n)
-			if err := p.dev.readInto(ctx, b, all[b]); err != nil {
-				return nil, err
+	for i := range p.list {
+		for _, d := range p.list[i].leaves() {
+			for j, x := range d.Tensors {
+				b := p.buffers[x.base]
+				if b == nil || all[b] != nil || !d.writes(j) {
+					continue // handed on only, or read before
+				}
+				all[b] = make([]uint32, b.n)
+				if err := p.dev.readInto(ctx, b, all[b]); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
@@ -267,48 +309,36 @@ func (d *Device) values(ctx context.Context, p *Param) ([]uint32, error) {
 
 func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 	d := &p.list[i]
-	in, _, err := p.contents(ctx, d)
+	before, _, err := p.contents(ctx, d)
 	if err != nil {
 		return err
 	}
 	if err := p.runner.step(i); err != nil {
 		return fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
 	}
-	got, behind, err := p.contents(ctx, d)
+	after, behind, err := p.contents(ctx, d)
 	if err != nil {
 		return err
 	}
-	r := &Reference32{Kernel: d.Kernel, Params: d.Params, In: in, Written: make([]bool, len(in)), Want: make([][]float64, len(in)), smallest: make([]float64, len(in))}
-	for j, x := range d.Tensors {
-		r.smallest[j] = tiny
-		if x.base.dtype == F16 {
-			r.smallest[j] = tinyF16
-		}
-		r.Written[j] = d.writes(j)
-		if r.Written[j] && d.Consts["accumulate"] == "false" {
-			clear(in[j])
-		}
-		r.Want[j] = slices.Clone(in[j])
+	e := evaluation{
+		before:    func(s *slot) []float64 { return before[s] },
+		after:     func(s *slot) []float64 { return after[s] },
+		nonFinite: p.nonFinite, written: map[*slot]*outcome{},
 	}
-	d.Kernel.define(d.Params, r.Want)
-	bounds := d.Kernel.model.Bound(r)
-	r.flush(bounds)
-	if p.nonFinite {
-		r.unspecified(got, bounds)
-	}
-	for j, x := range d.Tensors {
-		if !r.Written[j] {
-			continue
+	e.evaluate(d)
+	for _, s := range e.order {
+		o := e.written[s]
+		if after[s] == nil {
+			continue // handed on, and stored nowhere
 		}
+		x := o.run.Tensors[o.binding]
 		seen := &Judged{
-			Dispatch: i, Kernel: d.Kernel, Params: d.Params, Part: d.scope, Binding: d.binding(j).Name, Tensor: x,
-			In: in, Got: got[j], Want: r.Want[j], Bound: bounds[j], Partial: p.written(x.base, i+1), Beyond: -1, program: p,
+			Dispatch: i, Kernel: o.run.Kernel, Kernels: o.kernels, Params: o.run.Params, Part: o.run.scope,
+			Binding: o.run.binding(o.binding).Name, Tensor: x,
+			In: o.in, Got: after[s], Want: o.want, Bound: o.bound, free: o.free, Partial: p.written(s, i+1), Beyond: -1, program: p, before: before,
 		}
-		if x.base.dtype == F16 {
-			seen.over = storedF16(seen.Want, seen.Bound)
-		}
-		if k := slices.IndexFunc(behind[j], func(word uint32) bool { return word != x.base.behind() }); k >= 0 {
-			seen.Beyond = len(got[j]) + k
+		if k := slices.IndexFunc(behind[s], func(word uint32) bool { return word != s.behind() }); k >= 0 {
+			seen.Beyond = s.n + k
 		}
 		visit(seen)
 	}
@@ -318,26 +348,53 @@ func (p *Program) judge(ctx context.Context, i int, visit func(*Judged)) error {
 // written reports whether a dispatch from the one at first on writes to s.
 func (p *Program) written(s *slot, first int) bool {
 	return slices.ContainsFunc(p.list[first:], func(d Dispatch) bool {
-		for j, x := range d.Tensors {
-			if x.base == s && d.writes(j) {
-				return true
+		return slices.ContainsFunc(d.leaves(), func(d *Dispatch) bool {
+			for j, x := range d.Tensors {
+				if x.base == s && d.writes(j) {
+					return true
+				}
 			}
-		}
-		return false
+			return false
+		})
 	})
 }
 
-// contents reads all tensors of a dispatch, and what stands behind them.
-func (p *Program) contents(ctx context.Context, d *Dispatch) (all [][]float64, behind [][]uint32, err error) {
-	for _, x := range d.Tensors {
-		b := p.buffers[x.base]
+// contents reads all tensors of a dispatch, and what stands behind them. Of a tensor in
+// which others have places it reads those; what stands behind it is behind the last.
+func (p *Program) contents(ctx context.Context, d *Dispatch) (all map[*slot][]float64, behind map[*slot][]uint32, err error) {
+	all, behind = map[*slot][]float64{}, map[*slot][]uint32{}
+	slots := d.slots()
+	for _, leaf := range d.leaves() { // what a chain is known not to read, it does not bind
+		slots = append(slots, leaf.slots()...)
+	}
+	for _, s := range slots {
+		b := p.buffers[s]
+		if s.members != nil {
+			b = p.wholes[s]
+		}
+		if b == nil || all[s] != nil {
+			continue
+		}
 		words := make([]uint32, b.n)
 		if err := p.dev.readInto(ctx, b, words); err != nil {
 			return nil, nil, err
 		}
-		v := make([]float64, x.Len())
-		fromWords(v, words[:x.Len()], b.dtype)
-		all, behind = append(all, v), append(behind, words[x.Len():])
+		parts := s.members
+		if parts == nil {
+			parts = []member{{s, 0}}
+		}
+		if s.members != nil {
+			all[s] = make([]float64, s.n)
+			fromWords(all[s], words[:s.n], b.dtype)
+		}
+		for _, m := range parts {
+			all[m.slot] = make([]float64, m.n)
+			fromWords(all[m.slot], words[m.at:m.at+m.n], b.dtype)
+		}
+		if at := slices.IndexFunc(words[s.n:], func(word uint32) bool { return word != s.behind() }); at >= 0 {
+			last := parts[len(parts)-1].slot
+			behind[last] = append(slices.Repeat([]uint32{last.behind()}, at), ^last.behind())
+		}
 	}
 	return all, behind, nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -63,10 +66,28 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 		if err := table(out, list); err != nil {
 			return err
 		}
+		fmt.Fprintln(out, "texts judged on this device:", judged(list))
 		held, alone := p.Memory()
 		fmt.Fprintf(out, "memory of the program: %.2f MB; with a buffer for each tensor %.2f MB\n", float64(held)/1e6, float64(alone)/1e6)
 		return nil
 	})
+}
+
+// judged counts the ways in which texts were judged.
+func judged(list []compute.Step) string {
+	counts := map[string]int{}
+	for _, s := range list {
+		how := s.Judged
+		if how == "" {
+			how = "not at all"
+		}
+		counts[how]++
+	}
+	var all []string
+	for _, how := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%d %s", counts[how], how))
+	}
+	return strings.Join(all, "; ")
 }
 
 func table(out io.Writer, list []compute.Step) error {

@@ -243,9 +243,10 @@ func version() string {
 	return "unknown"
 }
 
-// kernel sums up the kernel that wrote j; what it stored as f16 stands apart.
+// kernel sums up the kernels whose work j is, of one that hands numbers to the next
+// under one name; what is stored as f16 stands apart.
 func (r *Report) kernel(j *compute.Judged) *Kernel {
-	name := j.Kernel.Name()
+	name := names(j)
 	if j.Tensor.DType() == compute.F16 {
 		name += " as f16"
 	}

@@ -189,18 +189,17 @@ func (b *Bundle) fill(j *compute.Judged) error {
 	if err != nil {
 		return err
 	}
-	b.Kernel, b.Params, b.Groups, b.WGSL = j.Kernel.Name(), fmt.Sprintf("%+v", j.Params), step.Groups, step.WGSL
-	_, b.Entry, _ = strings.Cut(b.Kernel, ".")
-	for i, binding := range j.Kernel.Bindings() {
+	b.Kernel, b.Params, b.Groups, b.WGSL, b.Entry = step.Kernel, step.Params, step.Groups, step.WGSL, step.Entry
+	for _, binding := range j.Binds() {
 		t := BundleTensor{Binding: binding.Number, Name: binding.Name, Type: "f32", Written: binding.Access == "read_write"}
-		for _, v := range j.In[i] {
+		for _, v := range binding.Before {
 			bits := math.Float32bits(float32(v))
 			if binding.Unsigned() {
 				t.Type, bits = "u32", uint32(v)
 			}
 			t.Before = append(t.Before, bits)
 		}
-		if binding.Name == j.Binding {
+		if binding.Judged {
 			for k, want := range j.Want {
 				t.Got = append(t.Got, Number(j.Got[k]))
 				t.Low = append(t.Low, Number(want-j.Bound[k]))

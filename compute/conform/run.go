@@ -7,6 +7,7 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
@@ -138,7 +139,7 @@ func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match 
 	}
 	r.Op.Record(rec)
 	differences, err := rec.Judge(ctx, rec.write, func(j *compute.Judged) {
-		if whole || matches(match, j.Kernel.Name()) {
+		if whole || slices.ContainsFunc(j.Kernels, func(k *compute.Kernel) bool { return matches(match, k.Name()) }) {
 			result.judge(j, report)
 		}
 	}, r.without...)
@@ -232,10 +233,19 @@ func matches(pattern, name string) bool {
 	return ok
 }
 
+// names are those of the kernels whose work was judged, joined by plus signs.
+func names(j *compute.Judged) string {
+	var all []string
+	for _, k := range j.Kernels {
+		all = append(all, k.Name())
+	}
+	return strings.Join(all, "+")
+}
+
 // judge adds what a dispatch wrote to one tensor to the result and the summary of
 // its kernel.
 func (r *Result) judge(j *compute.Judged, report *Report) {
-	c := Check{Dispatch: j.Dispatch, Kernel: j.Kernel.Name(), Params: fmt.Sprintf("%+v", j.Params), Tensor: j.Binding, Elements: len(j.Got)}
+	c := Check{Dispatch: j.Dispatch, Kernel: names(j), Params: fmt.Sprintf("%+v", j.Params), Tensor: j.Binding, Elements: len(j.Got)}
 	k := report.kernel(j)
 	worst, at := -1.0, -1
 	for i, got := range j.Got {
