@@ -45,8 +45,8 @@ type Device struct {
 	checks   checks
 	progress progress
 	tuner    tuner
-	f16      bool // shaders may use f16
-	stamps   bool // it writes timestamps
+	f16      bool                     // shaders may use f16
+	stamps   bool                     // it writes timestamps
 	driver   func(text string) string // of tests: what a driver that is wrong makes of a text
 }
 

@@ -81,7 +81,7 @@ const (
 
 // cheap is how many floating-point operations of a definition are worth their time:
 // some milliseconds.
-const cheap = 4 << 20
+const cheap = 96 << 20
 
 // mostDefined is how many floating-point operations a definition may take, where nothing
 // can stand for it: some tenths of a second.
@@ -210,6 +210,12 @@ func (d *Device) try(ctx context.Context, charges []*charge) error {
 	if len(charges) == 0 {
 		return nil
 	}
+	done := d.progress.begin(Judging, len(charges))
+	defer func() {
+		for _, c := range charges {
+			done(c.d.Kernel.name)
+		}
+	}()
 	if err := d.attempt(ctx, charges); err != nil {
 		return err
 	}

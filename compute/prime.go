@@ -17,7 +17,7 @@ func (e *gpu) prime(commands []webgpu.Command, told map[*webgpu.Pipeline]func())
 	var fresh []webgpu.Command
 	e.mu.Lock()
 	for _, c := range commands {
-		if webgpu.Lazy && !e.primed[c.Pipeline] {
+		if webgpu.Lazy && c.Pipeline != nil && !e.primed[c.Pipeline] {
 			e.primed[c.Pipeline] = true
 			fresh = append(fresh, webgpu.Command{Pipeline: c.Pipeline, Bindings: c.Bindings})
 		}
