@@ -17,10 +17,8 @@ func TestCloseWaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var held []*lane // so that the call waits for one
-		for range lanes {
-			held = append(held, <-s.free)
-		}
+		held := <-s.free // so that the call waits for it,
+		s.made = lanes   // and makes no other
 		predicted, closed := make(chan error, 1), make(chan error, 1)
 		go func() {
 			_, err := s.Predict(context.Background(), image(1))
@@ -35,9 +33,7 @@ func TestCloseWaits(t *testing.T) {
 			closed <- err
 		default:
 		}
-		for _, l := range held {
-			s.free <- l
-		}
+		s.free <- held
 		if err := <-predicted; err != nil {
 			t.Errorf("the call in progress: %v", err)
 		}
