@@ -113,3 +113,37 @@ func TestLookAlikes(t *testing.T) {
 		})
 	}
 }
+
+// TestChainAddsBetween wants a link that adds to a tensor that has a value, and hands the
+// sum on, to add to that tensor, not to the one that the chain ends with.
+func TestChainAddsBetween(t *testing.T) {
+	dev := devicetest.Open(t)
+	const n = 9
+	for _, without := range [][]compute.Pass{nil, compute.Passes()} {
+		tape := compute.NewTape(dev)
+		x, a, sum, y := tape.Input("x", compute.F32, n), tape.New(n), tape.New(n), tape.Zeros(n)
+		copied.Run(copyParams{n}, x, sum)
+		turned.Run(struct{ N uint32 }{n}, sum, y) // sum cannot be handed on
+		copied.Run(copyParams{n}, x, a)
+		summing.Run(copyParams{n}, a, sum)
+		z := tape.New(n)
+		copied.Run(copyParams{n}, sum, z)
+		tape.Keep(y, z)
+		p, err := tape.Compile(without...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, out := ramp(n), make([]float32, n)
+		err = errors.Join(p.Write(x, in), p.Run(ctx), p.Read(ctx, z, out), p.Close())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range in {
+			if out[i] != 2*v {
+				t.Errorf("without %v: element %d is %v, want %v", without, i, out[i], 2*v)
+			}
+		}
+	}
+}
+
+var summing = lookAlike("summing", "const accumulate: bool = true;", lookGuard+"var v = x[i]; if accumulate { v += y[i]; } y[i] = v;", func(x, y float64, _ int, _ []float64) float64 { return y + x })

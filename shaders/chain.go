@@ -162,7 +162,16 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 			}
 			body = append(body, &wgsl.Assign{Op: "=", L: &wgsl.Index{X: &wgsl.Ident{Name: kept}, I: &wgsl.Ident{Name: "i"}}, R: value})
 		}
-		function, err := c.link(k, l, modules[k+1], own[output])
+		// What a link adds to is what it leaves: the chain's output, or what is kept of it.
+		to := own[output]
+		if k+1 < len(links) && links[k+1].Keep != 0 {
+			kept, err := c.bind(links[k+1].Keep, "read_write", "array<f32>")
+			if err != nil {
+				return nil, fmt.Errorf("shaders: Chain: %w", err)
+			}
+			to = kept
+		}
+		function, err := c.link(k, l, modules[k+1], to)
 		if err != nil {
 			return nil, fmt.Errorf("shaders: Chain: %s.%s: %w", l.Shader.Name, l.Entry.Name, err)
 		}

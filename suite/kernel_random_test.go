@@ -64,12 +64,15 @@ func (k *random) at(b [][]float64, by float64, i int) num {
 }
 
 // grids are how an invocation finds its element, and the built-in values that it needs; B
-// is the size of a workgroup.
-var grids = []struct{ index, builtins string }{
-	{"id.y * groups.x * B + id.x", "id groups"}, {"id.x + B * id.y * groups.x", "id groups"}, {"wid.x*B + lid.x + wid.y*groups.x*B", "wid lid groups"},
-	{"(wid.y * groups.x + wid.x) * B + lane", "wid groups lane"}, {"lane + B * (wid.x + groups.x * wid.y)", "wid groups lane"},
-	{"((wid.y * groups.x + wid.x) << 6u) + lid.x", "wid groups lid"}, {"id.x + (1u + B) * (id.y * groups.x) - id.y * groups.x", "id groups"}, {"id.x", "id"}, {"wid.x * B + lid.x", "wid lid"},
-	{"fixed_index(id.x, id.y, groups.x)", "id groups"}, {"select(id.x, id.x + groups.x * id.y * B, id.y > 0u)", "id groups"},
+// is the size of a workgroup. The other ones are not those of a folded grid to a pass.
+var grids = []struct {
+	index, builtins string
+	other           bool
+}{
+	{"id.y * groups.x * B + id.x", "id groups", false}, {"id.x + B * id.y * groups.x", "id groups", false}, {"wid.x*B + lid.x + wid.y*groups.x*B", "wid lid groups", false},
+	{"(wid.y * groups.x + wid.x) * B + lane", "wid groups lane", false}, {"lane + B * (wid.x + groups.x * wid.y)", "wid groups lane", false},
+	{"((wid.y * groups.x + wid.x) << 6u) + lid.x", "wid groups lid", false}, {"id.x + (1u + B) * (id.y * groups.x) - id.y * groups.x", "id groups", false}, {"id.x", "id", true}, {"wid.x * B + lid.x", "wid lid", true},
+	{"fixed_index(id.x, id.y, groups.x)", "id groups", false}, {"select(id.x, id.x + groups.x * id.y * B, id.y > 0u)", "id groups", true},
 }
 
 var builtins = map[string]string{
@@ -87,7 +90,7 @@ func newRandom(seed uint64, number int, divides bool) *random {
 		k.roles = append(k.roles, "z")
 	}
 	r.Shuffle(len(k.roles), func(i, j int) { k.roles[i], k.roles[j] = k.roles[j], k.roles[i] })
-	k.root = g.node(1 + r.IntN(4))
+	k.root = g.node(r.IntN(4))
 	for _, role := range k.roles { // all are read
 		if role == "y" {
 			continue
@@ -97,9 +100,17 @@ func newRandom(seed uint64, number int, divides bool) *random {
 		k.root = apart(&node{kind: "+", parts: parts})
 	}
 	k.root = &node{kind: "clamp", value: 8, parts: []*node{k.root}}
-	k.adds = r.IntN(6) == 0
+	if k.adds = r.IntN(6) == 0; k.adds {
+		// Added to zeros, -0 is 0; assigned in place of that, it is -0.
+		k.root = &node{kind: "abs", parts: []*node{k.root}}
+	}
 	if r.IntN(3) == 0 {
 		k.skip = g.cond(2)
+		// A comparison that can stand beside the bound. Kernels that add have no other: of
+		// conditions on indices and params alone, wgsl.Partial does not know whom they leave out.
+		if r.IntN(2) == 0 || k.adds {
+			k.skip = &cond{op: g.pick("<", "<=", ">", ">="), sides: []*node{{kind: "x"}, {kind: "number", value: g.number()}}}
+		}
 	}
 	s := &spelling{Rand: r, taken: strings.Fields("id wid groups lid lane params finish_ block forward Params")}
 	array := map[string]string{}
@@ -150,6 +161,9 @@ func newRandom(seed uint64, number int, divides bool) *random {
 // body is what the kernel's entry point does, and the built-in values that it uses.
 func (k *random) body(s *spelling) (text string, needs []string) {
 	grid := grids[s.IntN(len(grids))]
+	for s.IntN(4) > 0 && grid.other { // rather one that passes know
+		grid = grids[s.IntN(len(grids))]
+	}
 	index := strings.ReplaceAll(grid.index, "B", s.pick("block", "64u"))
 	switch s.IntN(4) {
 	case 0:
@@ -158,10 +172,10 @@ func (k *random) body(s *spelling) (text string, needs []string) {
 		first := s.name()
 		s.write("let %s = %s;", first, index)
 		s.index = s.name()
-		s.write("%s %s = %s;", s.pick("let", "let", "var"), s.index, first)
+		s.write("%s %s = %s;", s.pick("let", "let", "let", "let", "let", "var"), s.index, first)
 	default:
 		s.index = s.name()
-		s.write("%s %s%s = %s;", s.pick("let", "let", "let", "var"), s.index, s.pick("", ": u32"), index)
+		s.write("%s %s%s = %s;", s.pick("let", "let", "let", "let", "let", "var"), s.index, s.pick("", ": u32"), index)
 	}
 	end := "params.n"
 	if s.IntN(4) == 0 {
@@ -173,7 +187,10 @@ func (k *random) body(s *spelling) (text string, needs []string) {
 		s.write("let %s = params.by;", s.by)
 	}
 	i := s.index
-	beyond := s.pick(i+" >= "+end, end+" <= "+i, "!("+i+" < "+end+")", "!("+end+" > "+i+")", i+" > "+end+" - 1u", i+" >= "+end+" || "+i+" == "+end)
+	beyond := s.pick(i+" >= "+end, end+" <= "+i, "!("+i+" < "+end+")", "!("+end+" > "+i+")")
+	if s.IntN(8) == 0 {
+		beyond = s.pick(i+" > "+end+" - 1u", i+" >= "+end+" || "+i+" == "+end)
+	}
 	skipped := k.skip == nil
 	finish := func() {
 		if !skipped && s.IntN(2) == 0 {
@@ -187,20 +204,21 @@ func (k *random) body(s *spelling) (text string, needs []string) {
 		}
 		s.block("if !("+s.cond(k.skip)+")", store)
 	}
-	switch s.IntN(4) {
-	case 0:
-		s.block("if !("+beyond+")", finish)
-	case 1:
-		if simple(k.skip) { // which may be read of elements beyond the end
-			plain := &spelling{Rand: s.Rand, x: s.x, z: s.z, by: s.by, index: s.index, taken: s.taken, next: 5000}
+	if simple(k.skip) && s.IntN(2) == 0 { // in the bound, where nothing can stand before it
+		plain := &spelling{Rand: s.Rand, x: s.x, z: s.z, by: s.by, index: s.index, taken: s.taken, next: 5000}
+		for range 9 {
+			plain.lines, plain.decls = nil, nil
 			extra := plain.cond(k.skip)
 			if len(plain.lines)+len(plain.decls) == 0 {
 				skipped = true
-				beyond += " || " + s.pick("(", "!!(") + extra + ")"
+				beyond += " || " + s.pick("(", "(", "!!(") + extra + ")"
+				break
 			}
 		}
-		fallthrough
-	default:
+	}
+	if s.IntN(4) == 0 {
+		s.block("if !("+beyond+")", finish)
+	} else {
 		s.block("if "+beyond, func() { s.lines = append(s.lines, "return;") })
 		finish()
 	}

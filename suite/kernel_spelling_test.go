@@ -46,7 +46,7 @@ func (s *spelling) write(format string, args ...any) {
 		n := s.taken[s.IntN(len(s.taken))]
 		s.lines = append(s.lines, fmt.Sprintf("{ let %s = 2.0; _ = %s; }", n, n))
 	case 1:
-		s.lines = append(s.lines, s.pick(";", "// if index >= params.n { return; }\n", "/* } */", "{ }", "if false { return; }"))
+		s.lines = append(s.lines, s.pick(";", ";", "/* } */ ;", "{ }", "{ }", "{ }", "{ { } }", "if false { return; }"))
 	}
 }
 

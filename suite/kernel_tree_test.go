@@ -159,10 +159,9 @@ func (n *node) turns(p *point, v, b num, turn int) num {
 // growing draws trees.
 type growing struct {
 	*rand.Rand
-	leaves []string
-	args   int
-	other  bool // there is an array z
-	whole  bool // it does not divide
+	args  int
+	other bool // there is an array z
+	whole bool // it does not divide
 }
 
 func (g *growing) pick(words ...string) string { return words[g.IntN(len(words))] }

@@ -195,14 +195,12 @@ func TestKernels(t *testing.T) {
 			p.kernels = append(p.kernels, newRandom(p.seed, k, p.divides))
 		}
 		// Choose takes kernels that add in another order, and Specialise makes params
-		// constants, by which drivers divide in another way.
+		// constants, which drivers fold and divide by in another way.
 		same, without := []compute.Pass{compute.Choose}, compute.Passes()
 		if seed%2 == 0 {
 			same, without = nil, slices.DeleteFunc(without, func(p compute.Pass) bool { return p == compute.Choose })
 		}
-		if p.divides {
-			without = slices.DeleteFunc(without, func(p compute.Pass) bool { return p == compute.Specialise })
-		}
+		without = slices.DeleteFunc(without, func(p compute.Pass) bool { return p == compute.Specialise })
 		got, few, err := p.run(dev, same...)
 		if err != nil {
 			t.Errorf("PUMICE_SEED=%d: compiled: %v", p.seed, err)
