@@ -8,7 +8,7 @@ WEB = web
 
 test: driver
 	.ci/gotest -timeout 30m ./...
-	.ci/gotest -timeout 30m -race ./infer ./compute/internal/webgpu
+	.ci/gotest -timeout 30m -race ./infer ./internal/webgpu
 
 test-all:
 	PUMICE_TESTS=full .ci/run

@@ -4,14 +4,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // Kernels of users that a chain could mistake: doubledFinish has a function that is
 // called like a slot but does something, and addNamed a local that is called like an
 // array of what it is chained to.
 var (
-	doubledFinish = newKernel(of(must(shaders.Parse("doubled_finish", `// doubled_finish: y = 2 x.
+	doubledFinish = newKernel(of(must(shader.Parse("doubled_finish", `// doubled_finish: y = 2 x.
 // x, y are (n)
 struct Params { n: u32, by: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,7 +31,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 			b[1][i] = 2 * x
 		}
 	}, Exact)
-	addNamed = newKernel(of(must(shaders.Parse("add_named", `// add_named: total += by u.
+	addNamed = newKernel(of(must(shader.Parse("add_named", `// add_named: total += by u.
 // u, total are (n)
 struct Params { n: u32, by: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -123,7 +123,7 @@ func TestGuardsF16(t *testing.T) {
 }
 
 // lengthly is right as f32, and wrong as f16, where an array's length counts padding.
-var lengthly = newKernel(of(must(shaders.Parse("lengthly", `// lengthly: y = x.
+var lengthly = newKernel(of(must(shader.Parse("lengthly", `// lengthly: y = x.
 // x, y are (n).
 struct Params { n: u32, by: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -164,6 +164,6 @@ func TestWrongAsF16(t *testing.T) {
 }
 
 // of is the source of a kernel whose shader is there.
-func of(s *shaders.Shader) func(string) (*shaders.Shader, error) {
-	return func(string) (*shaders.Shader, error) { return s, nil }
+func of(s *shader.Shader) func(string) (*shader.Shader, error) {
+	return func(string) (*shader.Shader, error) { return s, nil }
 }

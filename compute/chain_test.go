@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 const linkText = `// link: y = by x; total += z turned round.
@@ -62,7 +62,7 @@ type linkParams struct {
 }
 
 var (
-	linkShader = must(shaders.Parse("link", linkText))
+	linkShader = must(shader.Parse("link", linkText))
 	linkScale  = newKernel(of(linkShader), "link.scale", func(p linkParams, b [][]float64) {
 		for i, x := range b[0] {
 			b[1][i] = float64(p.By) * x

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // Dispatch is one recorded run of a kernel: the only intermediate form of a
@@ -34,7 +34,7 @@ func (d *Dispatch) Part() string { return d.scope }
 // invocation in silence after 65,535.
 const maxTrips = 60_000
 
-func (d *Dispatch) binding(i int) shaders.Binding { return d.Kernel.read().entry.Bindings[i] }
+func (d *Dispatch) binding(i int) shader.Binding { return d.Kernel.read().entry.Bindings[i] }
 
 func (d *Dispatch) writes(i int) bool { return d.binding(i).Access == "read_write" }
 
@@ -45,7 +45,7 @@ func (d *Dispatch) grid(perDimension int) ([3]uint32, error) {
 	k := d.Kernel
 	groups := [3]int{1, 1, 1}
 	for i, expr := range k.read().entry.Size {
-		n, err := shaders.Eval(expr, k.lookup(d.Params))
+		n, err := shader.Eval(expr, k.lookup(d.Params))
 		if err != nil {
 			return [3]uint32{}, fmt.Errorf("compute: kernel %s: %w", k.name, err)
 		}
@@ -87,7 +87,7 @@ func (d *Dispatch) checkTrips() error {
 	if k.read().entry.Trips == "" {
 		return nil
 	}
-	n, err := shaders.Eval(k.read().entry.Trips, k.lookup(d.Params))
+	n, err := shader.Eval(k.read().entry.Trips, k.lookup(d.Params))
 	if err != nil {
 		return fmt.Errorf("compute: kernel %s: trips: %w", k.name, err)
 	}
@@ -126,7 +126,7 @@ func (d *Dispatch) flops(groups [3]uint32) (int64, error) {
 		w := k.read().entry.Workgroup
 		return int64(groups[0]) * int64(groups[1]) * int64(groups[2]) * int64(w[0]*w[1]*w[2]), nil
 	}
-	n, err := shaders.Eval(k.read().entry.Flops, k.lookup(d.Params))
+	n, err := shader.Eval(k.read().entry.Flops, k.lookup(d.Params))
 	if err != nil {
 		return 0, fmt.Errorf("compute: kernel %s: flops: %w", k.name, err)
 	}
@@ -169,11 +169,11 @@ func (d *Dispatch) text(bake bool) (string, error) {
 			halves = append(halves, d.binding(i).Name)
 		}
 	}
-	if text, err = shaders.StoreF16(text, halves...); err != nil {
+	if text, err = shader.StoreF16(text, halves...); err != nil {
 		return "", fmt.Errorf("compute: kernel %s: %w", d.Kernel.name, err)
 	}
 	if len(halves) == 0 {
-		text = shaders.EnableF16 + text
+		text = shader.EnableF16 + text
 	}
 	return text, nil
 }

@@ -3,7 +3,7 @@ package compute
 import (
 	"errors"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 // The errors that callers may want to tell apart with errors.Is. Each comes

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/shader"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 	"github.com/pumice-ml/pumice/shaders"
 )
 
@@ -21,7 +22,7 @@ func TestEveryFileCompiles(t *testing.T) {
 	defer dev.Close()
 	names := shaders.Names()
 	for _, name := range names {
-		s, err := shaders.Load(name)
+		s, err := shader.Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +44,7 @@ func TestEveryFileCompiles(t *testing.T) {
 }
 
 // compiles gives an entry point to the driver's compiler, with params as a buffer.
-func compiles(dev *Device, text string, e shaders.Entry) error {
+func compiles(dev *Device, text string, e shader.Entry) error {
 	slots := []webgpu.Slot{{Binding: 0, Access: webgpu.UniformRead}}
 	for _, b := range e.Bindings {
 		slots = append(slots, slotOf(uint32(b.Number), b.Access))
@@ -56,7 +57,7 @@ func compiles(dev *Device, text string, e shaders.Entry) error {
 }
 
 // literals are the params of a shader's test.
-func literals(s *shaders.Shader) (params []string) {
+func literals(s *shader.Shader) (params []string) {
 	for _, f := range s.Params {
 		format := map[string]string{"u32": "%.0fu", "i32": "i32(%.0f)", "f32": "%gf"}[f.Type]
 		params = append(params, fmt.Sprintf(format, s.Test[f.Name]))
@@ -72,26 +73,26 @@ func TestEveryLinkCompiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dev.Close()
-	first := must(shaders.Load("fill"))
+	first := must(shader.Load("fill"))
 	e := first.Entries[0]
 	found := 0
 	for _, name := range shaders.Names() {
-		s := must(shaders.Load(name))
+		s := must(shader.Load(name))
 		for _, next := range s.Entries {
 			for _, array := range s.Pointwise(next) {
 				found++
-				l := shaders.Link{Shader: s, Entry: next, Text: must(s.Specialize(next.Name, nil, literals(s))), Keep: 10}
+				l := shader.Link{Shader: s, Entry: next, Text: must(s.Specialize(next.Name, nil, literals(s))), Keep: 10}
 				for i, b := range next.Bindings {
 					switch {
 					case b.Name == array:
-						l.Bindings = append(l.Bindings, shaders.Handed)
+						l.Bindings = append(l.Bindings, shader.Handed)
 					case b.Access == "read_write":
 						l.Bindings = append(l.Bindings, e.Bindings[0].Number)
 					default:
 						l.Bindings = append(l.Bindings, 11+i)
 					}
 				}
-				c, err := shaders.Chain(first, e, []shaders.Link{l})
+				c, err := shader.Chain(first, e, []shader.Link{l})
 				if err == nil {
 					err = compiles(dev, c.Text, c.Entries[0])
 				}
@@ -116,7 +117,7 @@ func TestSubgroupFilesCompile(t *testing.T) {
 	defer dev.Close()
 	found := 0
 	for _, name := range shaders.Names() {
-		s, err := shaders.Load(name)
+		s, err := shader.Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}

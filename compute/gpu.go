@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 // gpu is the engine behind a WebGPU device. It owns the device, its pipelines

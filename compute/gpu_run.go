@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 const (

@@ -3,11 +3,11 @@ package compute
 import (
 	"testing"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // addOne is y += x, of one workgroup or more.
-var addOne = newKernel(of(must(shaders.Parse("add_one", `// add_one: y = x + 1.
+var addOne = newKernel(of(must(shader.Parse("add_one", `// add_one: y = x + 1.
 // x, y are (n)
 struct Params { n: u32 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // exam is what a kernel's definition and error model say at the sizes of its shader's
@@ -38,7 +38,7 @@ func (k *Kernel) Testable() error {
 			return fmt.Errorf("compute: kernel %s: the header of %s.wgsl has no shape of %s", k.name, k.read().shader.Name, b.Name)
 		}
 		for _, expr := range shapes[b.Name] {
-			if _, err := shaders.Eval(expr, wholes(sizes)); err != nil {
+			if _, err := shader.Eval(expr, wholes(sizes)); err != nil {
 				return fmt.Errorf("compute: kernel %s: shape of %s: %w", k.name, b.Name, err)
 			}
 		}
@@ -80,14 +80,14 @@ func wholes(sizes map[string]float64) func(string) (int, bool) {
 // shader's header gives; its constants and types of storage are those of like.
 func (k *Kernel) at(sizes map[string]float64, like *Dispatch) (d Dispatch, ok bool) {
 	d = Dispatch{Kernel: k, Consts: like.Consts, uniform: like.uniform, scope: like.scope}
-	d.Params = k.MakeParams(func(f shaders.Field) float64 { return sizes[f.Name] })
+	d.Params = k.MakeParams(func(f shader.Field) float64 { return sizes[f.Name] })
 	shapes, at := k.read().shader.Shapes(), map[string]*Tensor{}
 	for i, b := range k.read().entry.Bindings {
 		x := at[k.read().shader.Same[b.Name]]
 		if x == nil {
 			var shape []int
 			for _, expr := range shapes[b.Name] {
-				n, err := shaders.Eval(expr, wholes(sizes))
+				n, err := shader.Eval(expr, wholes(sizes))
 				if err != nil || n < 0 {
 					return d, false
 				}
@@ -200,7 +200,7 @@ func (d *Dispatch) costs(dev *Device) int64 {
 		return 0
 	}
 	if trips := d.Kernel.read().entry.Trips; trips != "" && d.Kernel.read().entry.Flops == "" {
-		if t, err := shaders.Eval(trips, d.Kernel.lookup(d.Params)); err == nil {
+		if t, err := shader.Eval(trips, d.Kernel.lookup(d.Params)); err == nil {
 			n *= int64(max(t, 1))
 		}
 	}

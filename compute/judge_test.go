@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // descends is w -= by dw, of which batch makes one run.
-var descends = newKernel(of(must(shaders.Parse("descends", `// descends: w = w + by dw.
+var descends = newKernel(of(must(shader.Parse("descends", `// descends: w = w + by dw.
 // w, dw are (n)
 struct Params { n: u32, by: f32 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // Kernel is an entry point of a shader together with the Go function that
@@ -23,10 +23,10 @@ import (
 type Kernel struct {
 	name    string
 	pc      [1]uintptr // of the declaration
-	source  func(file string) (*shaders.Shader, error)
+	source  func(file string) (*shader.Shader, error)
 	once    sync.Once
-	shader  *shaders.Shader // see read
-	entry   shaders.Entry
+	shader  *shader.Shader // see read
+	entry   shader.Entry
 	fault   string // why shader and Go do not fit
 	params  reflect.Type
 	define  func(params any, b [][]float64)
@@ -58,16 +58,16 @@ var registry struct {
 // The shader is read when the kernel is first used; where it and Go do not fit, that
 // panics. Kernel.Read reads it at once.
 func NewKernel[P any](name string, define func(p P, b [][]float64), model Model) *Kernel {
-	return newKernel(shaders.Load, name, define, model)
+	return newKernel(shader.Load, name, define, model)
 }
 
 // NewKernelFS declares a kernel of a shader file in fsys: one's own kernel under
 // the same rules as ours.
 func NewKernelFS[P any](fsys fs.FS, name string, define func(p P, b [][]float64), model Model) *Kernel {
-	return newKernel(func(file string) (*shaders.Shader, error) { return shaders.LoadFS(fsys, file) }, name, define, model)
+	return newKernel(func(file string) (*shader.Shader, error) { return shader.LoadFS(fsys, file) }, name, define, model)
 }
 
-func newKernel[P any](source func(file string) (*shaders.Shader, error), name string, define func(p P, b [][]float64), model Model) *Kernel {
+func newKernel[P any](source func(file string) (*shader.Shader, error), name string, define func(p P, b [][]float64), model Model) *Kernel {
 	if define == nil || model == nil {
 		panic(fmt.Sprintf("compute: kernel %s: definition and error model are required", name))
 	}
@@ -174,17 +174,17 @@ func (k *Kernel) Package() string {
 }
 
 // Shader is the shader that holds the kernel's entry point, with the kernel's constants.
-func (k *Kernel) Shader() *shaders.Shader { return k.read().shader }
+func (k *Kernel) Shader() *shader.Shader { return k.read().shader }
 
 // Entry is the kernel's entry point.
-func (k *Kernel) Entry() shaders.Entry { return k.read().entry }
+func (k *Kernel) Entry() shader.Entry { return k.read().entry }
 
 // Bindings are the tensors that the kernel is run with, in order.
-func (k *Kernel) Bindings() []shaders.Binding { return slices.Clone(k.read().entry.Bindings) }
+func (k *Kernel) Bindings() []shader.Binding { return slices.Clone(k.read().entry.Bindings) }
 
 // MakeParams makes the kernel's params from a number for each field of the shader's
 // Params.
-func (k *Kernel) MakeParams(value func(field shaders.Field) float64) any {
+func (k *Kernel) MakeParams(value func(field shader.Field) float64) any {
 	p := reflect.New(k.params).Elem()
 	for i, f := range k.read().shader.Params {
 		switch v := value(f); f.Type {
@@ -214,7 +214,7 @@ func (k *Kernel) ran() {
 // height. It panics where there is none.
 func (k *Kernel) Const(name string) int {
 	text, _ := k.read().shader.Const(name)
-	v, err := shaders.Eval(text, k.lookup(nil))
+	v, err := shader.Eval(text, k.lookup(nil))
 	if err != nil {
 		panic(fmt.Sprintf("compute: kernel %s: constant %s: %v", k.name, name, err))
 	}
@@ -325,7 +325,7 @@ func (k *Kernel) lookup(params any) func(string) (int, bool) {
 		if !ok {
 			return 0, false
 		}
-		n, err := shaders.Eval(text, find)
+		n, err := shader.Eval(text, find)
 		return n, err == nil
 	}
 	return find

@@ -5,12 +5,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // chain makes one run of runs that hand each element on: the first computes it and
 // would store it, and each of the others would load it, do something with it alone, and
-// store the result (see shaders.Chain). What nobody else sees of the tensors between
+// store the result (see shader.Chain). What nobody else sees of the tensors between
 // gets no memory; the others are stored as well. The run is that of a kernel made for it.
 // What would have been stored as f16 is handed on as what would have been loaded, so that
 // the bits are those without the pass.
@@ -117,7 +117,7 @@ func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 
 // covers reports whether d has an invocation for each element of x.
 func covers(d *Dispatch, x *Tensor) bool {
-	n, err := shaders.Eval(d.Kernel.read().entry.Size[0], d.Kernel.lookup(d.Params))
+	n, err := shader.Eval(d.Kernel.read().entry.Size[0], d.Kernel.lookup(d.Params))
 	return err == nil && n == x.Len()
 }
 
@@ -148,7 +148,7 @@ func worth(info Info, places, operations int) bool {
 // seconds.
 const mostChained = 16
 
-// mostBound is how many tensors a run may bind on every device, and shaders.Parse takes.
+// mostBound is how many tensors a run may bind on every device, and shader.Parse takes.
 const mostBound = 8
 
 // link is one run for the list, and whether the device can do it.
@@ -158,7 +158,7 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	if err != nil || len(bound) > mostBound || links == nil {
 		return one, false, err
 	}
-	s, err := shaders.Chain(head.Kernel.read().shader, head.Kernel.read().entry, links)
+	s, err := shader.Chain(head.Kernel.read().shader, head.Kernel.read().entry, links)
 	if err != nil {
 		return one, false, err
 	}
@@ -176,12 +176,12 @@ func (c *chaining) link(list []Dispatch) (one Dispatch, ok bool, err error) {
 	}
 	flops, err := c.flops(list)
 	one.Kernel.read().entry.Flops = strconv.FormatInt(flops, 10)
-	return one, oneAccess([]Dispatch{one}, c.buffers) && !c.tape.dev.fails(&one, c.bake) && worth(c.tape.dev.info, shaders.Stores(text), operations), err
+	return one, oneAccess([]Dispatch{one}, c.buffers) && !c.tape.dev.fails(&one, c.bake) && worth(c.tape.dev.info, shader.Stores(text), operations), err
 }
 
 // links are the list but for its first, and the tensors that a run of all binds, by
 // number. There are none where a link would read single elements of vectors.
-func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*Tensor, err error) {
+func (c *chaining) links(list []Dispatch) (links []shader.Link, bound map[int]*Tensor, err error) {
 	type reading struct {
 		*slot
 		kind string
@@ -189,7 +189,7 @@ func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*
 	reads := map[reading]int{} // their numbers
 	bound = map[int]*Tensor{}
 	number := 0
-	var output shaders.Binding
+	var output shader.Binding
 	for i, b := range list[0].Kernel.read().entry.Bindings {
 		number = b.Number
 		bound[number] = list[0].Tensors[i]
@@ -207,7 +207,7 @@ func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*
 	x := list[0].written()
 	for i := range list[1:] {
 		d := &list[i+1]
-		l := shaders.Link{Shader: d.Kernel.read().shader, Entry: d.Kernel.read().entry}
+		l := shader.Link{Shader: d.Kernel.read().shader, Entry: d.Kernel.read().entry}
 		if l.Text, err = d.specialized(true); err != nil {
 			return nil, nil, err
 		}
@@ -215,7 +215,7 @@ func (c *chaining) links(list []Dispatch) (links []shaders.Link, bound map[int]*
 			r := reading{z.base, d.binding(j).Type}
 			switch {
 			case z.base == x.base:
-				l.Bindings = append(l.Bindings, shaders.Handed)
+				l.Bindings = append(l.Bindings, shader.Handed)
 				l.Half = x.base.dtype == F16
 			case d.writes(j):
 				if output.Type != "array<f32>" && slices.Contains(l.Shader.Pointwise(l.Entry), d.binding(j).Name) && d.Consts["accumulate"] != "false" {
@@ -256,7 +256,7 @@ func (c *chaining) flops(list []Dispatch) (sum int64, err error) {
 }
 
 // chained is a kernel for one run of the list, by the text of s.
-func (k *Kernel) chained(s *shaders.Shader, list []Dispatch) *Kernel {
+func (k *Kernel) chained(s *shader.Shader, list []Dispatch) *Kernel {
 	entry, _ := s.Entry(k.read().entry.Name)
 	one := &Kernel{pc: k.pc, shader: s, entry: entry, params: k.params}
 	one.halves = slices.ContainsFunc(list, func(d Dispatch) bool { return d.storage() == F16 })

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
-// join makes one dispatch of several that do not depend on each other (see shaders.Join),
+// join makes one dispatch of several that do not depend on each other (see shader.Join),
 // and returns the list in its new order. It is for dispatches that are too small to keep
 // a device busy, or whose cost is that of being dispatched. It looks from the first
 // dispatch on and from the last one back, and takes what makes fewer launches.
@@ -187,9 +187,9 @@ func bindAll(list []Dispatch) (bound []*Tensor, numbers [][]int) {
 // joined is one dispatch for the list, of a kernel made for it.
 func (d *Device) joined(list []Dispatch) (one Dispatch, err error) {
 	bound, numbers := bindAll(list)
-	bindings := make([]shaders.Binding, len(bound))
-	k := &Kernel{pc: list[0].Kernel.pc, shader: &shaders.Shader{Name: "join"}}
-	var parts []shaders.Part
+	bindings := make([]shader.Binding, len(bound))
+	k := &Kernel{pc: list[0].Kernel.pc, shader: &shader.Shader{Name: "join"}}
+	var parts []shader.Part
 	var flops int64
 	for i := range list {
 		part := &list[i]
@@ -206,19 +206,19 @@ func (d *Device) joined(list []Dispatch) (one Dispatch, err error) {
 			return one, err
 		}
 		flops += n
-		parts = append(parts, shaders.Part{Shader: part.Kernel.read().shader, Entry: part.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
+		parts = append(parts, shader.Part{Shader: part.Kernel.read().shader, Entry: part.Kernel.read().entry, Text: text, Groups: grid, Bindings: numbers[i]})
 		for j, number := range numbers[i] {
 			bindings[number] = part.binding(j)
 			bindings[number].Number = number
 		}
 		k.parts = append(k.parts, part.Kernel)
 	}
-	text, groups, block, err := shaders.Join(parts)
+	text, groups, block, err := shader.Join(parts)
 	if err != nil {
 		return one, err
 	}
 	k.name, k.joined = names(k.parts), text
-	k.entry = shaders.Entry{
+	k.entry = shader.Entry{
 		Name: "join", Workgroup: [3]int{block, 1, 1}, Bindings: bindings,
 		Size: []string{strconv.Itoa(groups)}, Groups: true, Flops: strconv.FormatInt(flops, 10),
 	}

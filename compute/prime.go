@@ -3,7 +3,7 @@ package compute
 import (
 	"context"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 // Some drivers make machine code when a pipeline is first dispatched (lavapipe does, in

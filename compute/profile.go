@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 // Clock says what a profile was measured with.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"sync"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 // Reference returns the device that runs the kernels' definitions in float64:

@@ -4,7 +4,7 @@ import (
 	"context"
 	_ "embed"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 //go:embed subgroup.wgsl

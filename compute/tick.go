@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 // wgpu-native hands timestamps on as drivers write them, in ticks of their own clock

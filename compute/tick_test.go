@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pumice-ml/pumice/compute/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 func TestPeriod(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // tunedFor is what choices depend on beside their class.
@@ -25,7 +25,7 @@ type tunedFor struct {
 	Backend string `json:"backend"`
 	Binding string `json:"binding"`
 	Version string `json:"version"` // of Pumice
-	Shaders string `json:"shaders"` // shaders.Hash
+	Shaders string `json:"shaders"` // shader.Hash
 }
 
 const tunedSchema = "pumice.tune.1"
@@ -40,7 +40,7 @@ type tunedFile struct {
 
 func (d *Device) tunedFor() tunedFor {
 	i := d.info
-	return tunedFor{i.Name, i.Vendor, i.Driver, i.Backend, i.Binding, version(), shaders.Hash()}
+	return tunedFor{i.Name, i.Vendor, i.Driver, i.Backend, i.Binding, version(), shader.Hash()}
 }
 
 // version is that of the module in the program, with the commit it was built from

@@ -8,7 +8,7 @@ import (
 
 	"github.com/x448/float16"
 
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // Deviation is how far one tensor that a dispatch wrote lies from the kernel's
@@ -60,7 +60,7 @@ func (j *Judged) Step() (Step, error) { return j.program.step(j.Dispatch) }
 
 // Bound is a tensor that a dispatch binds.
 type Bound struct {
-	shaders.Binding
+	shader.Binding
 	Before []float64 // the dispatch
 	Judged bool      // it is the one that was judged
 }

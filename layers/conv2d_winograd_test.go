@@ -10,8 +10,8 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/shader"
 	"github.com/pumice-ml/pumice/layers/layertest"
-	"github.com/pumice-ml/pumice/shaders"
 )
 
 // TestConv2DWinograd wants Winograd's convolution within its bound of the definition, in
@@ -136,7 +136,7 @@ func TestWinogradDeclines(t *testing.T) {
 func TestWinogradProved(t *testing.T) {
 	dev := devicetest.Open(t)
 	devicetest.NoLeaks(t, dev)
-	s, err := shaders.Load("winograd2")
+	s, err := shader.Load("winograd2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,5 +4,5 @@ package shaders
 
 import "io/fs"
 
-// source is where the package's own shaders come from.
-var source fs.FS = files
+// FS holds the files.
+func FS() fs.FS { return files }

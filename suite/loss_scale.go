@@ -3,7 +3,7 @@ package suite
 import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // lossScale settles a step in each state that a run can be in: before and at the third
@@ -24,7 +24,7 @@ func lossScale() conform.Op {
 			copy(counts.Ints, []uint32{uint32(r.N("good")), 5, uint32(r.N("bad"))})
 			gate.Ints[0] = 7
 			r.Own(scale, inverse, counts, gate)
-			k.Run(k.MakeParams(func(f shaders.Field) float64 {
+			k.Run(k.MakeParams(func(f shader.Field) float64 {
 				return map[string]float64{"n": 1, "interval": 3}[f.Name]
 			}), r.Master(scale), r.Master(inverse), r.Param(counts), r.Param(gate))
 		},

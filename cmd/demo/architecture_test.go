@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/shader"
 	"github.com/pumice-ml/pumice/shaders"
 )
 
@@ -16,7 +17,7 @@ func TestEntryPoints(t *testing.T) {
 		kernels[k.Name()] = true
 	}
 	for _, name := range shaders.Names() {
-		s, err := shaders.Load(name)
+		s, err := shader.Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,19 +32,22 @@ func TestEntryPoints(t *testing.T) {
 // TestImports holds the arrows between the packages.
 func TestImports(t *testing.T) {
 	const module = "github.com/pumice-ml/pumice/"
+	const machinery = "shaders internal/wgsl internal/shader internal/webgpu internal/tapeoption "
 	allowed := map[string]string{
-		"shaders": "", "safetensors": "", "train/data": "safetensors", "train/supervise": "", "compute/internal/webgpu": "",
-		"compute":         "shaders compute/internal/webgpu",
-		"layers":          "shaders compute compute/internal/webgpu safetensors",
-		"compute/conform": "shaders compute compute/internal/webgpu",
-		"infer/explain":   "shaders compute compute/internal/webgpu safetensors layers infer",
-		"infer/filter":    "shaders compute compute/internal/webgpu safetensors layers",
-		"train/search":    "shaders compute compute/internal/webgpu safetensors layers train train/data",
-		"infer":           "shaders compute compute/internal/webgpu safetensors layers",
-		"train":           "shaders compute compute/internal/webgpu safetensors layers train/data",
-		"train/report":    "shaders compute compute/internal/webgpu safetensors layers train train/data bench",
+		"shaders": "", "safetensors": "", "train/data": "safetensors", "train/supervise": "",
+		"internal/wgsl": "", "internal/webgpu": "", "internal/tapeoption": "",
+		"internal/shader": "shaders internal/wgsl",
+		"compute":         machinery,
+		"layers":          machinery + "compute safetensors",
+		"compute/conform": machinery + "compute",
+		"infer/explain":   machinery + "compute safetensors layers infer",
+		"infer/filter":    machinery + "compute safetensors layers",
+		"train/search":    machinery + "compute safetensors layers train train/data",
+		"infer":           machinery + "compute safetensors layers",
+		"train":           machinery + "compute safetensors layers train/data",
+		"train/report":    machinery + "compute safetensors layers train train/data bench",
 	}
-	const binding = "compute/internal/webgpu"
+	const binding = "internal/webgpu"
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", module+"...").Output()
 	if err != nil {
 		t.Fatal(err)

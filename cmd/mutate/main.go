@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/internal/shader"
 	"github.com/pumice-ml/pumice/shaders"
 )
 
@@ -56,7 +57,7 @@ func main() {
 		log.Fatalf("%v\n%s", err, out)
 	}
 	for _, name := range shaders.Names() {
-		s, err := shaders.Load(name)
+		s, err := shader.Load(name)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name+".wgsl"), []byte(s.Text), 0o644)
 		}
@@ -67,7 +68,7 @@ func main() {
 	total, found := 0, 0
 	survivors := 0
 	for _, name := range files {
-		s, err := shaders.Load(name)
+		s, err := shader.Load(name)
 		if err != nil {
 			log.Fatal(err)
 		}

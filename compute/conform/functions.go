@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/pumice-ml/pumice/compute"
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 //go:embed builtins.wgsl
@@ -193,7 +193,7 @@ func Measure(ctx context.Context, dev *compute.Device, f Function, a Accuracy, s
 
 // parameter is the number of elements for the first field, and PyTorch's defaults
 // for the others that activations have.
-func parameter(f shaders.Field) float64 {
+func parameter(f shader.Field) float64 {
 	switch f.Name {
 	case "n":
 		return slice

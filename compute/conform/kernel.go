@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
-	"github.com/pumice-ml/pumice/shaders"
+	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // KernelOp is an op that runs one kernel, yours or ours, on tensors of the shapes
@@ -16,7 +16,7 @@ import (
 //	// blur: y[i] = (x[i-1] + x[i] + x[i+1]) / 3, within each row.
 //	// x, y are (rows, size).
 //
-// where dimensions are expressions of the fields of Params (shaders.Eval). The
+// where dimensions are expressions of the fields of Params (shader.Eval). The
 // sizes of its cases are the params; without shapes it takes numbers around the
 // workgroup's size, and primes, for those that are whole, and 0.5 for the others. A
 // tensor that the kernel writes holds values before. It panics where the header has
@@ -33,7 +33,7 @@ func KernelOp(k *compute.Kernel, shapes ...string) Op {
 		shapes = defaultShapes(k)
 	}
 	return Op{Name: k.Name(), Shapes: shapes, Record: func(r *Recorder) {
-		params := k.MakeParams(func(f shaders.Field) float64 { return r.Number(f.Name) })
+		params := k.MakeParams(func(f shader.Field) float64 { return r.Number(f.Name) })
 		lookup := func(name string) (int, bool) {
 			n, ok := r.sizes[name]
 			return int(n), ok
@@ -42,7 +42,7 @@ func KernelOp(k *compute.Kernel, shapes ...string) Op {
 		for _, b := range bindings {
 			var shape []int
 			for _, expr := range dims[b.Name] {
-				n, err := shaders.Eval(expr, lookup)
+				n, err := shader.Eval(expr, lookup)
 				if err != nil {
 					panic(fmt.Sprintf("conform: %s: shape of %s: %v", k.Name(), b.Name, err))
 				}

@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/shader"
 	"github.com/pumice-ml/pumice/shaders"
 )
 
@@ -211,7 +212,7 @@ func newReport(dev *compute.Device, seed uint32) *Report {
 		System: runtime.GOOS + "/" + runtime.GOARCH, Browser: i.Browser, Library: version(), Limits: i.Limits, Features: i.Features, Shaders: map[string]string{},
 	}}
 	for _, name := range shaders.Names() {
-		if s, err := shaders.Load(name); err == nil {
+		if s, err := shader.Load(name); err == nil {
 			sum := sha256.Sum256([]byte(s.Text))
 			r.Fingerprint.Shaders[name] = hex.EncodeToString(sum[:])
 		}

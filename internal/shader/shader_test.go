@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"reflect"
@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/internal/wgsl"
+	"github.com/pumice-ml/pumice/shaders"
 )
 
 // TestFiles checks the rules that every shader file keeps.
 func TestFiles(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range shaders.Names() {
 		s, err := Load(name)
 		if err != nil {
 			t.Error(err)
@@ -120,7 +121,7 @@ func TestAdds(t *testing.T) {
 	want := map[string]string{
 		"softmax_cross_entropy_gradient.forward": "dx", "conv2d.join_biased": "dw db", "conv2d.join": "dw", "relu.backward": "dx", "relu.forward": "", "max_pool2d_pairs.backward": "dx",
 	}
-	for _, name := range Names() {
+	for _, name := range shaders.Names() {
 		s, err := Load(name)
 		if err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ func TestPage(t *testing.T) {
 		t.Skip("PUMICE_CHROMIUM names no browser")
 	}
 	dir := t.TempDir()
-	build := exec.Command("make", "-C", "../../..", "web", "WEB="+dir)
+	build := exec.Command("make", "-C", "../..", "web", "WEB="+dir)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

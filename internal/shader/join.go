@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"fmt"
@@ -70,7 +70,7 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 	for i, p := range parts {
 		block = max(block, p.Entry.Workgroup[0])
 		if modules[i], err = wgsl.Parse(p.Text); err != nil {
-			return "", 0, 0, fmt.Errorf("shaders: Join: %s.%s:%w", p.Shader.Name, p.Entry.Name, err)
+			return "", 0, 0, fmt.Errorf("shader: Join: %s.%s:%w", p.Shader.Name, p.Entry.Name, err)
 		}
 		words = append(words, fmt.Sprintf("p%d_", i))
 	}
@@ -79,7 +79,7 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 	var body []wgsl.Stmt
 	for i, p := range parts {
 		if !p.Shader.Joinable(p.Entry) || p.Entry.Workgroup[0] != block && p.Entry.Workgroup[0] != 1 {
-			return "", 0, 0, fmt.Errorf("shaders: Join: %s.%s cannot be a part", p.Shader.Name, p.Entry.Name)
+			return "", 0, 0, fmt.Errorf("shader: Join: %s.%s cannot be a part", p.Shader.Name, p.Entry.Name)
 		}
 		for _, d := range modules[i].Directives {
 			made = wgsl.Enable(made, d)
@@ -95,7 +95,7 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 			if !declared[p.Bindings[k]] { // the type is the text's, which StoreF16 may have changed
 				v, err := wgsl.Binding(p.Bindings[k], b.Access, names[b.Name], wgsl.Text(modules[i].Var(b.Name).Type))
 				if err != nil {
-					return "", 0, 0, fmt.Errorf("shaders: Join: %w", err)
+					return "", 0, 0, fmt.Errorf("shader: Join: %w", err)
 				}
 				made.Decls = append(made.Decls, v)
 			}
@@ -114,7 +114,7 @@ func Join(parts []Part) (text string, workgroups, block int, err error) {
 		count := int(p.Groups[0]) * int(p.Groups[1]) * int(p.Groups[2])
 		part, err := wgsl.ParseStatements(partText(p, block, workgroups, count))
 		if err != nil {
-			return "", 0, 0, fmt.Errorf("shaders: Join: %w", err)
+			return "", 0, 0, fmt.Errorf("shader: Join: %w", err)
 		}
 		inside := part[0].(*wgsl.If)
 		inside.Then.List = append(inside.Then.List, &wgsl.Do{Call: call})

@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ import (
 func Parse(name, text string) (*Shader, error) {
 	m, err := wgsl.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("shaders: %s.wgsl:%w", name, err)
+		return nil, fmt.Errorf("shader: %s.wgsl:%w", name, err)
 	}
 	s := &Shader{Name: name, Text: text, module: m}
 	if err := s.read(); err != nil {
-		return nil, fmt.Errorf("shaders: %s.wgsl: %w", name, err)
+		return nil, fmt.Errorf("shader: %s.wgsl: %w", name, err)
 	}
 	return s, nil
 }

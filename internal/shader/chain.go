@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"fmt"
@@ -123,14 +123,14 @@ func (c *chaining) bind(number int, access, kind string) (string, error) {
 func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 	output, indexed := s.Output(e)
 	if output == "" {
-		return nil, fmt.Errorf("shaders: Chain: %s.%s does not write each element of one array", s.Name, e.Name)
+		return nil, fmt.Errorf("shader: Chain: %s.%s does not write each element of one array", s.Name, e.Name)
 	}
 	c := &chaining{numbers: map[int]string{}}
 	modules := []*wgsl.Module{s.module}
 	for _, l := range links {
 		m, err := wgsl.Parse(l.Text)
 		if err != nil {
-			return nil, fmt.Errorf("shaders: Chain: %s.%s:%w", l.Shader.Name, l.Entry.Name, err)
+			return nil, fmt.Errorf("shader: Chain: %s.%s:%w", l.Shader.Name, l.Entry.Name, err)
 		}
 		modules = append(modules, m)
 	}
@@ -150,7 +150,7 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 	var body []wgsl.Stmt
 	for k, l := range links {
 		if l.Shader.Pointwise(l.Entry) == nil || len(l.Bindings) != len(l.Entry.Bindings) {
-			return nil, fmt.Errorf("shaders: Chain: %s.%s cannot be a link", l.Shader.Name, l.Entry.Name)
+			return nil, fmt.Errorf("shader: Chain: %s.%s cannot be a link", l.Shader.Name, l.Entry.Name)
 		}
 		if l.Half {
 			value = wgsl.NewCall("f32", wgsl.NewCall("f16", value))
@@ -158,7 +158,7 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 		if l.Keep != 0 {
 			kept, err := c.bind(l.Keep, "read_write", "array<f32>")
 			if err != nil {
-				return nil, fmt.Errorf("shaders: Chain: %w", err)
+				return nil, fmt.Errorf("shader: Chain: %w", err)
 			}
 			body = append(body, &wgsl.Assign{Op: "=", L: &wgsl.Index{X: &wgsl.Ident{Name: kept}, I: &wgsl.Ident{Name: "i"}}, R: value})
 		}
@@ -167,13 +167,13 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 		if k+1 < len(links) && links[k+1].Keep != 0 {
 			kept, err := c.bind(links[k+1].Keep, "read_write", "array<f32>")
 			if err != nil {
-				return nil, fmt.Errorf("shaders: Chain: %w", err)
+				return nil, fmt.Errorf("shader: Chain: %w", err)
 			}
 			to = kept
 		}
 		function, err := c.link(k, l, modules[k+1], to)
 		if err != nil {
-			return nil, fmt.Errorf("shaders: Chain: %s.%s: %w", l.Shader.Name, l.Entry.Name, err)
+			return nil, fmt.Errorf("shader: Chain: %s.%s: %w", l.Shader.Name, l.Entry.Name, err)
 		}
 		name := fmt.Sprintf("%se%d_value", c.prefix, k)
 		body = append(body, &wgsl.Local{Word: "let", Name: name, Init: wgsl.NewCall(function, &wgsl.Ident{Name: "i"}, value)})
@@ -185,7 +185,7 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 	}
 	made, err := fromModule(s.Name, c.made)
 	if err != nil {
-		return nil, fmt.Errorf("shaders: Chain: %w", err)
+		return nil, fmt.Errorf("shader: Chain: %w", err)
 	}
 	return made, nil
 }

@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"fmt"
@@ -15,11 +15,11 @@ import (
 func Eval(expr string, lookup func(name string) (int, bool)) (int, error) {
 	x, err := wgsl.ParseExpr(expr)
 	if err != nil {
-		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
+		return 0, fmt.Errorf("shader: expression %q: %w", expr, err)
 	}
 	v, err := eval(x, lookup)
 	if err != nil {
-		return 0, fmt.Errorf("shaders: expression %q: %w", expr, err)
+		return 0, fmt.Errorf("shader: expression %q: %w", expr, err)
 	}
 	return v, nil
 }

@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/gogpu/naga"
 	"github.com/gogpu/naga/ir"
+
+	"github.com/pumice-ml/pumice/shaders"
 )
 
 // unread are the shaders that naga, the second opinion, does not read, and why. Tint and
@@ -67,7 +69,7 @@ func compare(s *Shader, m *ir.Module) error {
 // TestSecondOpinion has another reader of WGSL read every file, and every specialised text.
 func TestSecondOpinion(t *testing.T) {
 	read := 0
-	for _, name := range Names() {
+	for _, name := range shaders.Names() {
 		s, err := Load(name)
 		if err != nil {
 			t.Fatal(err)
@@ -119,7 +121,7 @@ func TestSecondOpinion(t *testing.T) {
 			}
 		}
 	}
-	if read < len(Names())-len(unread) {
-		t.Errorf("naga reads %d of %d files", read, len(Names()))
+	if read < len(shaders.Names())-len(unread) {
+		t.Errorf("naga reads %d of %d files", read, len(shaders.Names()))
 	}
 }

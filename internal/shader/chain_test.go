@@ -1,15 +1,17 @@
-package shaders
+package shader
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/pumice-ml/pumice/shaders"
 )
 
 // TestPointwise lists what is found to work element by element.
 func TestPointwise(t *testing.T) {
 	var found, first []string
-	for _, name := range Names() {
+	for _, name := range shaders.Names() {
 		s, err := Load(name)
 		if err != nil {
 			t.Fatal(err)

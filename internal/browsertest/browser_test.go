@@ -36,7 +36,7 @@ func TestInBrowser(t *testing.T) {
 		pkg       string
 		arguments []string
 	}{
-		{"compute/internal/webgpu", nil},
+		{"internal/webgpu", nil},
 		{"compute", []string{"-test.skip=" + withFiles}},
 		{"layers", []string{"-test.skip=" + skip}},
 	} {

@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ import (
 func (s *Shader) Specialize(entry string, consts map[string]string, params []string) (string, error) {
 	m, err := s.specialise(entry, consts, params)
 	if err != nil {
-		return "", fmt.Errorf("shaders: Specialize %s.%s: %w", s.Name, entry, err)
+		return "", fmt.Errorf("shader: Specialize %s.%s: %w", s.Name, entry, err)
 	}
 	return m.String(), nil
 }

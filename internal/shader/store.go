@@ -1,4 +1,4 @@
-package shaders
+package shader
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ func StoreF16(text string, names ...string) (string, error) {
 		m, err = wgsl.StoreF16(m, names...)
 	}
 	if err != nil {
-		return "", fmt.Errorf("shaders: StoreF16: %w", err)
+		return "", fmt.Errorf("shader: StoreF16: %w", err)
 	}
 	return m.String(), nil
 }
