@@ -58,7 +58,8 @@ type checks struct {
 	passed  passed
 	bad     map[string]string            // texts that failed, by key, with the reason
 	wrong   map[DType]map[*Kernel]string // kernels without a text that passed, by what tensors are stored as
-	proved  map[string]string            // variants that were tested: why not, or ""
+	adds    map[*Kernel]bool             // kernels that need zeros where they could assign
+	proved  map[string]string            // rules that were tested: why not, or ""
 	refused []Refusal
 }
 
@@ -339,6 +340,9 @@ func (d *Device) judged(list []Dispatch, bake bool) (how []string, again bool, e
 		switch {
 		case one.merged != "":
 			d.warn(one.Kernel.name, string(one.merged), v.reason)
+		case one.Consts["accumulate"] == "false" && d.assigns(one.Kernel):
+			d.addsOnly(one.Kernel)
+			d.warn(one.Kernel.name, string(Accumulate), v.reason)
 		case one.baked(bake) && !one.Kernel.read().entry.Subgroup:
 			plain = append(plain, one)
 		default:

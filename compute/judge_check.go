@@ -15,6 +15,24 @@ func (d *Device) condemn(one *Dispatch, reason string) {
 	d.checks.wrong[one.storage()][one.Kernel] = reason
 }
 
+// assigns reports whether a kernel may assign what it would add to zeros, as far as is
+// known: one that leaves elements out may not.
+func (d *Device) assigns(k *Kernel) bool {
+	d.checks.Lock()
+	defer d.checks.Unlock()
+	return !d.checks.adds[k]
+}
+
+// addsOnly notes that it may not.
+func (d *Device) addsOnly(k *Kernel) {
+	d.checks.Lock()
+	defer d.checks.Unlock()
+	if d.checks.adds == nil {
+		d.checks.adds = map[*Kernel]bool{}
+	}
+	d.checks.adds[k] = true
+}
+
 // reason is why a text failed, or "".
 func (d *Device) reason(key string) string {
 	d.checks.Lock()

@@ -206,3 +206,51 @@ func TestRemembered(t *testing.T) {
 	}
 	writePassed(filepath.Join(file, "none.json"), keys[:1])
 }
+
+// addEven is y += x of the elements of even index.
+var addEven = newKernel(of(must(shader.Parse("add_even", `// add_even: y += x, of even elements.
+// x, y are (n)
+struct Params { n: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+const accumulate: bool = true;
+// invocations: n
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x >= params.n || id.x % 2u == 1u { return; }
+    var v = x[id.x];
+    if accumulate { v += y[id.x]; }
+    y[id.x] = v;
+}
+`))), "add_even.forward", func(p oneParams, b [][]float64) {
+	for i := 0; i < len(b[0]); i += 2 {
+		b[1][i] += b[0][i]
+	}
+}, Exact)
+
+// TestJudgedAssigns writes zeros for a kernel that leaves elements out, and does not let
+// it assign.
+func TestJudgedAssigns(t *testing.T) {
+	t.Setenv("PUMICE_CACHE", t.TempDir())
+	dev := must(Open(t.Context()))
+	defer dev.Close()
+	tape := NewTape(dev)
+	x, y := tape.Input("x", F32, 70), tape.Zeros(70)
+	addEven.Run(oneParams{70}, x, y)
+	tape.Keep(y)
+	p := must(tape.Compile())
+	defer p.Close()
+	got := make([]float32, 70)
+	if err := errors.Join(p.Write(x, slices.Repeat([]float32{3}, 70)), p.Write(y, slices.Repeat([]float32{5}, 70)), p.Run(t.Context()), p.Read(t.Context(), y, got)); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range got {
+		if want := float32(3 * (1 - i%2)); v != want {
+			t.Fatalf("element %d is %v, want %v", i, v, want)
+		}
+	}
+	if r := dev.Refused(); len(r) != 1 || r[0].Variant != string(Accumulate) {
+		t.Errorf("refused %v, want the pass %s", r, Accumulate)
+	}
+}

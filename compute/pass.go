@@ -58,7 +58,7 @@ func lowerings() []lowered {
 }
 
 func (l *lowering) accumulate(assign bool) error {
-	l.list = accumulate(l.list, l.tape.kept(), assign)
+	l.list = accumulate(l.list, l.tape.kept(), func(k *Kernel) bool { return assign && l.tape.dev.assigns(k) })
 	return nil
 }
 

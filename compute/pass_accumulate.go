@@ -16,14 +16,14 @@ func (t *Tape) kept() (kept []*Tensor) {
 
 // accumulate gives every tensor that starts at zero its first value: where its
 // first dispatch adds to it, and to no other that has a value, the dispatch
-// assigns instead; otherwise zeros are written before it. With assign false
-// zeros are always written. Kept tensors that no dispatch touches are zeros too.
-func accumulate(list []Dispatch, kept []*Tensor, assign bool) []Dispatch {
+// assigns instead, if its kernel may; otherwise zeros are written before it. Kept tensors
+// that no dispatch touches are zeros too.
+func accumulate(list []Dispatch, kept []*Tensor, assigns func(*Kernel) bool) []Dispatch {
 	var out []Dispatch
 	started := map[*slot]bool{}
 	for _, d := range list {
 		var starts []*Tensor // zeroed tensors without a value yet
-		adds := assign && len(d.Kernel.read().entry.Adds) > 0
+		adds := len(d.Kernel.read().entry.Adds) > 0 && assigns(d.Kernel)
 		for i, x := range d.Tensors {
 			fresh := x.base.zeroed && !started[x.base]
 			if fresh {

@@ -59,7 +59,7 @@ func (s *stand) start(variant string, list []Dispatch) (*trial, error) {
 // trial builds a program of dispatches, as often as a sample runs them, and runs it
 // once, for drivers compile in the first run.
 func (s *stand) trial(list []Dispatch) (*trial, error) {
-	list = accumulate(list, nil, true)
+	list = accumulate(list, nil, s.dev.assigns)
 	if err := s.hold(list); err != nil {
 		return nil, err
 	}
