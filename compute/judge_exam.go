@@ -93,7 +93,7 @@ func (k *Kernel) at(sizes map[string]float64, like *Dispatch) (d Dispatch, ok bo
 				}
 				shape = append(shape, n)
 			}
-			s := &slot{id: i, name: b.Name, n: Elements(shape), dtype: like.Tensors[i].dtype}
+			s := &slot{id: i, name: b.Name, n: Elements(shape), dtype: like.Tensors[i].dtype, input: like.Tensors[i].base != nil && !like.Tensors[i].base.made()}
 			x = &Tensor{shape: shape, dtype: s.dtype, base: s}
 		}
 		at[b.Name] = x

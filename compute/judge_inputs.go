@@ -97,7 +97,7 @@ func findInputs(d *Dispatch, exam bool, run func(d *Dispatch, b [][]float64) boo
 	}
 	for ; kind < kinds; kind++ {
 		for _, field := range fields {
-			in := given(leaves, kind, field)
+			in := given(leaves, kind, field, exam)
 			in.eval = &evaluation{
 				before:  func(s *slot) []float64 { return in.before[s] },
 				after:   func(*slot) []float64 { return nil },
@@ -153,8 +153,10 @@ func number(params any, i int) float64 {
 }
 
 // given gives the tensors that the runs use numbers of the kind, and those of u32 numbers
-// below the field of the run's params, or 1 and on where it is "".
-func given(leaves []*Dispatch, kind numbers, field string) *inputs {
+// below the field of the run's params, or 1 and on where it is "". Outside of an exam those
+// that kernels make are 1 and on in any case: they may be places that lead to each other,
+// which must end.
+func given(leaves []*Dispatch, kind numbers, field string, exam bool) *inputs {
 	in := &inputs{kind: kind, index: field, before: map[*slot][]float64{}, dirty: map[*slot]bool{}}
 	for _, d := range leaves {
 		e := d.Kernel.exam.ready()
@@ -179,6 +181,10 @@ func given(leaves []*Dispatch, kind numbers, field string) *inputs {
 				continue
 			}
 			stream := uint32(len(in.before))
+			below := below
+			if !exam && s.made() {
+				below = 0
+			}
 			for j := range v {
 				if again := j - recurrence; again >= 4 && j+4 < len(v) && (s.dtype != U32 || below > 0) {
 					v[j] = v[again]
@@ -237,7 +243,7 @@ func (d *Dispatch) private() Dispatch {
 	var slotOf func(s *slot) *slot
 	slotOf = func(s *slot) *slot {
 		if own[s] == nil {
-			own[s] = &slot{id: s.id, name: s.name, n: s.n, dtype: s.dtype}
+			own[s] = &slot{id: s.id, name: s.name, n: s.n, dtype: s.dtype, input: !s.made()}
 			for _, m := range s.members {
 				own[s].members = append(own[s].members, member{slotOf(m.slot), m.at})
 			}

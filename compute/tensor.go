@@ -151,6 +151,9 @@ type member struct {
 	at int // elements before it
 }
 
+// made reports whether kernels make the elements, and not the host.
+func (s *slot) made() bool { return s.param == nil && !s.input }
+
 // words of 4 bytes that hold the elements.
 func (s *slot) words() int { return int(s.dtype.bytes(s.n)+3) / 4 }
 
