@@ -165,11 +165,15 @@ func (d *Device) charge(l *Dispatch, bake bool) (*charge, error) {
 	case l.merged == "" && !l.baked(bake) && l.Kernel.Testable() == nil:
 		test, ok := l.Kernel.at(l.Kernel.testSizes(), l)
 		sized(test, ok, atTestSizes)
-	case l.merged == "" && l.costs(d) > cheap && (len(l.compares(d, false)) == 0 || l.bytes() > mostCompared):
+	case l.merged == "" && (l.bytes() > mostAtOnce || l.costs(d) > cheap && (len(l.compares(d, false)) == 0 || l.bytes() > mostCompared)):
 		small, ok := l.smaller(d)
 		sized(small, ok, atSmaller)
 	}
-	if l.merged == Join && len(l.compares(d, false)) == 0 && l.costs(d) > cheap {
+	if l.merged == "" && c.suffix == "" && (l.bytes() > mostAtOnce || l.costs(d) > mostDefined && len(l.compares(d, false)) == 0) && l.Kernel.Testable() == nil {
+		test, ok := l.Kernel.at(l.Kernel.testSizes(), l)
+		sized(test, ok, atSmaller)
+	}
+	if l.merged == Join && (l.bytes() > mostAtOnce || l.costs(d) > cheap && len(l.compares(d, false)) == 0) {
 		small, ok := d.smallerParts(l)
 		sized(small, ok, atSmaller)
 	}

@@ -236,7 +236,7 @@ func (d *Dispatch) smaller(dev *Device) (small Dispatch, ok bool) {
 			less := maps.Clone(sizes)
 			less[f.Name] = float64(fewer)
 			small, ok := k.at(less, d)
-			if !ok || small.costs(dev) > cheap || !slices.ContainsFunc(small.Tensors, func(x *Tensor) bool { return x.Len() > 0 }) || !proportional(d, &small, fewer, n) {
+			if !ok || small.costs(dev) > cheap || small.bytes() > mostAtOnce || !slices.ContainsFunc(small.Tensors, func(x *Tensor) bool { return x.Len() > 0 }) || !proportional(d, &small, fewer, n) {
 				continue
 			}
 			return small, true
@@ -250,15 +250,20 @@ func (d *Device) smallerParts(l *Dispatch) (small Dispatch, ok bool) {
 	own := l.private()
 	for i := range own.plain {
 		part := &own.plain[i]
-		if part.costs(d) <= cheap {
+		if part.costs(d) <= cheap && part.bytes() <= mostAtOnce/int64(len(own.plain)) {
 			continue
 		}
 		if part.merged != "" {
 			return small, false
 		}
-		if *part, ok = part.smaller(d); !ok {
+		less, ok := part.smaller(d)
+		if !ok && part.Kernel.Testable() == nil {
+			less, ok = part.Kernel.at(part.Kernel.testSizes(), part)
+		}
+		if !ok {
 			return small, false
 		}
+		*part = less
 	}
 	small, err := d.joined(own.plain)
 	return small, err == nil

@@ -254,3 +254,22 @@ func TestJudgedAssigns(t *testing.T) {
 		t.Errorf("refused %v, want the pass %s", r, Accumulate)
 	}
 }
+
+// TestJudgedLarge judges a run of more bytes than are judged at once.
+func TestJudgedLarge(t *testing.T) {
+	t.Setenv("PUMICE_CACHE", t.TempDir())
+	dev := must(Open(t.Context()))
+	defer dev.Close()
+	const n = mostAtOnce/8 + 5
+	tape := NewTape(dev)
+	y := tape.New(n)
+	cast.Run(castParams{n}, tape.Input("x", F32, n), y)
+	tape.Keep(y)
+	p := must(tape.Compile())
+	defer p.Close()
+	for _, s := range must(p.Steps()) {
+		if s.Judged != byDefinition+atSmaller {
+			t.Errorf("%s: %s, want %s", s.Kernel, s.Judged, byDefinition+atSmaller)
+		}
+	}
+}
