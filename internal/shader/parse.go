@@ -50,7 +50,7 @@ func (s *Shader) read() error {
 			for _, f := range d.Fields {
 				kind := wgsl.Text(f.Type)
 				if !slices.Contains([]string{"u32", "i32", "f32"}, kind) {
-					return fmt.Errorf("Params.%s is %s, want u32, i32 or f32", f.Name, kind)
+					return fmt.Errorf("field Params.%s is %s, want u32, i32 or f32", f.Name, kind)
 				}
 				s.Params = append(s.Params, Field{f.Name, kind})
 			}
