@@ -86,7 +86,8 @@ type Link struct {
 	Entry  Entry  // one that is Pointwise
 	Text   string // as Specialize writes it, with params, and StoreF16 has not changed it
 	// Bindings are the numbers that the entry point's bindings have in the chain's text,
-	// or Handed. The array that it writes has that of the first entry point's.
+	// or Handed. The array that it writes has that in which the next link keeps what it is
+	// handed, or for the last link that of the first entry point's.
 	Bindings []int
 	// Keep is the binding in which what the link is handed is stored as well, 0 for none.
 	Keep int
@@ -162,7 +163,14 @@ func Chain(s *Shader, e Entry, links []Link) (*Shader, error) {
 			}
 			body = append(body, &wgsl.Assign{Op: "=", L: &wgsl.Index{X: &wgsl.Ident{Name: kept}, I: &wgsl.Ident{Name: "i"}}, R: value})
 		}
-		function, err := c.link(k, l, modules[k+1], own[output])
+		result := own[output]
+		if k+1 < len(links) && links[k+1].Keep != 0 { // which this link may read before
+			var err error
+			if result, err = c.bind(links[k+1].Keep, "read_write", "array<f32>"); err != nil {
+				return nil, fmt.Errorf("shaders: Chain: %w", err)
+			}
+		}
+		function, err := c.link(k, l, modules[k+1], result)
 		if err != nil {
 			return nil, fmt.Errorf("shaders: Chain: %s.%s: %w", l.Shader.Name, l.Entry.Name, err)
 		}
@@ -190,8 +198,9 @@ func chainWords(links int) []string {
 	return words
 }
 
-// link adds a link's declarations, and returns the name of its function.
-func (c *chaining) link(k int, l Link, m *wgsl.Module, output string) (string, error) {
+// link adds a link's declarations, and returns the name of its function. Where it reads
+// the array that it writes, that is the one called result.
+func (c *chaining) link(k int, l Link, m *wgsl.Module, result string) (string, error) {
 	prefix := fmt.Sprintf("%se%d_", c.prefix, k)
 	each := l.Shader.eachOf(m, l.Entry)
 	if each == nil || !each.Pointwise {
@@ -205,7 +214,7 @@ func (c *chaining) link(k int, l Link, m *wgsl.Module, output string) (string, e
 		case l.Bindings[j] == Handed:
 			handed = append(handed, b.Name)
 		case b.Name == l.Entry.written():
-			names[b.Name] = output
+			names[b.Name] = result
 		default:
 			names[b.Name], err = c.bind(l.Bindings[j], b.Access, b.Type)
 		}
