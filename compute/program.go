@@ -104,6 +104,9 @@ func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, again bool, e
 			}
 		}
 		p.list = list
+		for i := range list {
+			list[i].rewritten(t.switches.Taken, p.bake)
+		}
 		if runs(Check) {
 			if p.judged, again, err = t.dev.judged(list, p.bake); again || err != nil {
 				p.Close()

@@ -25,15 +25,16 @@ func chained() (ops []conform.Op) {
 	return ops
 }
 
-// handedTo is the array that a kernel reads and could be handed, element by element, or "".
-func handedTo(k *compute.Kernel) string {
+// handedTo is the array that a kernel reads and could be handed, element by element, or "":
+// rather one that it does not write.
+func handedTo(k *compute.Kernel) (name string) {
 	arrays := k.Shader().Pointwise(k.Entry())
 	for _, b := range k.Bindings() {
-		if b.Access == "read" && slices.Contains(arrays, b.Name) {
-			return b.Name
+		if slices.Contains(arrays, b.Name) && (name == "" || b.Access == "read") {
+			name = b.Name
 		}
 	}
-	return ""
+	return name
 }
 
 // testSizes are the params of the header of the kernel's shader: of those that it does
@@ -77,6 +78,9 @@ func chain(r *conform.Recorder, k *compute.Kernel, handed string) {
 		case b.Name == handed:
 			x = r.New(shape...)
 			bounded(r.Values(shape...), x)
+			if b.Access != "read" {
+				written = x
+			}
 		case b.Access == "read" && b.Unsigned():
 			x = r.Indices(max(compute.Elements(shape), 1), shape...)
 		case b.Access == "read":
