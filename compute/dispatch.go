@@ -154,6 +154,38 @@ func (d *Dispatch) specialized(bake bool) (string, error) {
 	return d.Kernel.read().shader.Specialize(d.Kernel.read().entry.Name, d.Consts, params)
 }
 
+// rewritten calls told, where it is set, with the passes that merged d, and with what its
+// texts, and those of the dispatches that it was merged from, are rewritten by.
+func (d *Dispatch) rewritten(told func(string), bake bool) {
+	if told == nil {
+		return
+	}
+	if d.merged != "" {
+		told(string(d.merged))
+	}
+	for i := range d.plain {
+		d.plain[i].rewritten(told, bake)
+	}
+	if d.Kernel.joined != "" || d.merged == Chain {
+		return
+	}
+	var params []string
+	if d.baked(bake) {
+		params = d.Kernel.literals(d.Params)
+		told(string(Specialise))
+	}
+	changed, _ := d.Kernel.read().shader.Rewritings(d.Kernel.read().entry.Name, d.Consts, params)
+	for _, name := range changed {
+		told(name)
+	}
+	if d.Consts["accumulate"] == "false" {
+		told(string(Accumulate))
+	}
+	if d.storage() == F16 {
+		told("store f16")
+	}
+}
+
 // text is the WGSL that goes to the driver.
 func (d *Dispatch) text(bake bool) (string, error) {
 	if d.Kernel.joined != "" {

@@ -325,13 +325,13 @@ func side(charges []*charge, do func(c *charge) error) error {
 	return errors.Join(errs...)
 }
 
-// judged gives the verdicts on a program's launches, and reports whether some failed: then
-// those are refused, and the tape must be lowered again. The error wraps ErrWrongNumbers
+// judged gives the verdicts on a program's launches, and the keys of those that failed:
+// they are refused, and the tape must be lowered again. The error wraps ErrWrongNumbers
 // where a kernel is left that nothing can stand for.
-func (d *Device) judged(list []Dispatch, bake bool) (how []string, again bool, err error) {
+func (d *Device) judged(list []Dispatch, bake bool) (how, failed []string, err error) {
 	verdicts, err := d.judge(context.Background(), list, bake)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	var plain []*Dispatch
 	for i, v := range verdicts {
@@ -339,7 +339,7 @@ func (d *Device) judged(list []Dispatch, bake bool) (how []string, again bool, e
 		if v.reason == "" {
 			continue
 		}
-		again = true
+		failed = append(failed, v.key)
 		one := &list[i]
 		switch {
 		case one.merged != "":
@@ -354,7 +354,7 @@ func (d *Device) judged(list []Dispatch, bake bool) (how []string, again bool, e
 		}
 	}
 	if len(plain) == 0 {
-		return how, again, nil
+		return how, failed, nil
 	}
 	// Params in a uniform may do where constants do not.
 	var uniform []Dispatch
@@ -365,12 +365,12 @@ func (d *Device) judged(list []Dispatch, bake bool) (how []string, again bool, e
 	}
 	others, err := d.judge(context.Background(), uniform, bake)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	for i, v := range others {
 		text, err := plain[i].text(bake)
 		if err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
 		reason := d.reason(d.key(plain[i], text))
 		if v.reason == "" {
@@ -379,7 +379,7 @@ func (d *Device) judged(list []Dispatch, bake bool) (how []string, again bool, e
 			d.condemn(plain[i], reason)
 		}
 	}
-	return how, true, nil
+	return how, failed, nil
 }
 
 // finite reports whether float32 holds all of the numbers.

@@ -82,6 +82,7 @@ func (l *lowering) choose(name string) error {
 	var list []Dispatch
 	for i := range all {
 		chosen := taken(all[i : i+1])
+		all[i].note(l.tape.switches.Taken)
 		if len(all[i].variants) > 0 {
 			standFor(chosen, l.list[i:i+1], nil)
 		}
@@ -123,6 +124,16 @@ func taken(all []choices) (list []Dispatch) {
 		}
 	}
 	return list
+}
+
+// note calls told with the rules that are preferred.
+func (c *choices) note(told func(string)) {
+	if len(c.variants) > 0 {
+		note(told, c.variants[0].title())
+		for i := range c.variants[0].parts {
+			c.variants[0].parts[i].note(told)
+		}
+	}
 }
 
 // fall leaves out the preferred variant where one of its dispatches cannot do without

@@ -65,6 +65,7 @@ func (l *lowering) merge(r *Rule, i int) (bool, error) {
 			return false, err
 		}
 	}
+	note(t.switches.Taken, r.title())
 	standFor(list, runs, rest)
 	l.list = slices.Insert(rest, first, list...)
 	for _, y := range sums {

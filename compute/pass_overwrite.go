@@ -47,6 +47,7 @@ func (l *lowering) over(r *Rule, i int) (bool, error) {
 			return false, err
 		}
 	}
+	note(t.switches.Taken, r.title())
 	own := standFor(list, []Dispatch{d}, nil)
 	own.over[y] = x
 	l.list[i] = list[0]

@@ -49,26 +49,31 @@ func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
 	if guard > 0 { // whoever judges looks at every element
 		without = append(slices.Clone(without), Check)
 	}
+	var before []string
 	for {
-		p, again, err := t.compileOnce(guard, without)
-		if !again {
+		p, failed, err := t.compileOnce(guard, without)
+		if failed == nil || err != nil {
 			return p, err
 		}
+		if slices.Equal(failed, before) { // what is refused is made again
+			return nil, fmt.Errorf("compute: %s: nothing can stand for what was refused, %v: %w", t.dev.info.Name, t.dev.Refused(), ErrWrongNumbers)
+		}
+		before = failed
 	}
 }
 
-// compileOnce is compile, and reports whether texts failed, so that there is no program.
-func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, again bool, err error) {
+// compileOnce is compile, without a program where texts failed, whose keys it returns.
+func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, failed []string, err error) {
 	if slices.ContainsFunc(t.slots, func(s *slot) bool { return s.dtype == F16 }) {
 		if err := t.dev.Stores(F16); err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
 	}
 	defer t.unchanged()()
 	runs := passes(without)
 	list, values, err := t.lower(runs)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	for _, s := range t.slots {
 		if s.values != nil {
@@ -83,9 +88,9 @@ func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, again bool, e
 	all := map[*slot]*buffer{}
 	var storage map[*slot]int
 	var sizes []int
-	fail := func(err error) (*Program, bool, error) {
+	fail := func(err error) (*Program, []string, error) {
 		p.Close()
-		return nil, false, err
+		return nil, nil, err
 	}
 	if !t.dev.IsReference() {
 		if runs(Batch) {
@@ -104,10 +109,13 @@ func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, again bool, e
 			}
 		}
 		p.list = list
+		for i := range list {
+			list[i].rewritten(t.switches.Taken, p.bake)
+		}
 		if runs(Check) {
-			if p.judged, again, err = t.dev.judged(list, p.bake); again || err != nil {
+			if p.judged, failed, err = t.dev.judged(list, p.bake); failed != nil || err != nil {
 				p.Close()
-				return nil, again && err == nil, err
+				return nil, failed, err
 			}
 		}
 		if runs(Plan) && guard == 0 { // whoever judges wants each tensor alone, and NaN at the start
@@ -159,7 +167,7 @@ func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, again bool, e
 	if err != nil {
 		return fail(err)
 	}
-	return p, false, nil
+	return p, nil, nil
 }
 
 // Run runs the program once. It returns when the work is submitted, or, where

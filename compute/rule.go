@@ -52,6 +52,16 @@ type Rule struct {
 // is reports whether two rules are the same one.
 func (r *Rule) is(other *Rule) bool { return r.Name == other.Name && slices.Equal(r.Of, other.Of) }
 
+// title names a rule among all.
+func (r *Rule) title() string { return names(r.Of) + ": " + r.Name }
+
+// note calls a switch with a name, where it is set.
+func note(told func(string), name string) {
+	if told != nil {
+		told(name)
+	}
+}
+
 // stage is the pass in which a rule is taken.
 func (r *Rule) stage() Pass {
 	switch {
@@ -72,6 +82,7 @@ func (t *Tape) Use(rules ...Rule) {
 		}
 		if of := t.rules[r.Of[0]]; !slices.ContainsFunc(of, func(known *Rule) bool { return known.is(&r) }) {
 			t.rules[r.Of[0]] = append(slices.Clip(of), &r)
+			note(t.switches.Handed, r.title())
 		}
 	}
 }
@@ -110,7 +121,10 @@ func (t *Tape) record(r *Rule, runs []Dispatch, asked bool) (list []Dispatch, ok
 	defer func(list []Dispatch, observe func(*Dispatch)) { t.list, t.Observe = list, observe }(t.list, t.Observe)
 	t.list, t.Observe = nil, nil
 	t.in(runs[0].scope, func() { ok = r.Record(t, runs, asked) })
-	ok = ok && !slices.ContainsFunc(t.list, func(d Dispatch) bool { return !d.Kernel.RunsOn(t.dev) })
+	if ok && slices.ContainsFunc(t.list, func(d Dispatch) bool { return !d.Kernel.RunsOn(t.dev) }) {
+		note(t.switches.Lacked, r.title())
+		ok = false
+	}
 	return t.list, ok
 }
 

@@ -19,7 +19,7 @@ import (
 func Ops() []conform.Op {
 	var all []conform.Op
 	for _, family := range [][]conform.Op{
-		activations(), products(), convolutions(), quantized(), pools(), norms(), shapes(), losses(), optimizers(), {lossScale()}, augmentations(), alone(), programs(), conform.BuiltinOps(),
+		activations(), products(), convolutions(), quantized(), pools(), norms(), shapes(), losses(), optimizers(), {lossScale()}, augmentations(), alone(), chained(), guarded(), programs(), conform.BuiltinOps(),
 	} {
 		all = append(all, family...)
 	}

@@ -193,6 +193,52 @@ func Kernels(dev *compute.Device, c Case) (names []string) {
 	return names
 }
 
+// Fired are the names of rules, with those of the kernels that they replace.
+type Fired struct {
+	Handed []string // by the operations to the tape
+	Taken  []string // on the device, by its own choice or asked for by name
+	Lacked []string // where the device does not have what their kernels need
+}
+
+// Rules lists the rules of a case. With merges the passes and rewritings of texts that
+// take effect in the compiled program are among those taken.
+func Rules(dev *compute.Device, c Case, merges bool) (f Fired, err error) {
+	r, err := newRecorder(dev, c)
+	if err != nil {
+		return f, err
+	}
+	defer func() { dev.Forget(r.params...) }()
+	r.values.zero = true
+	add := func(to *[]string) func(string) {
+		return func(name string) {
+			if !slices.Contains(*to, name) {
+				*to = append(*to, name)
+			}
+		}
+	}
+	r.Handed, r.Taken, r.Lacked = add(&f.Handed), add(&f.Taken), add(&f.Lacked)
+	c.Op.Record(r)
+	names := []string{""}
+	for _, d := range r.Dispatches() {
+		for _, v := range r.Variants(d.Kernel) {
+			add(&names)(v)
+		}
+	}
+	for _, v := range names {
+		r.Variant = v
+		r.Lowered()
+	}
+	r.Variant = ""
+	if merges {
+		p, err := r.Compile(compute.Check)
+		if err != nil {
+			return f, err
+		}
+		return f, p.Close()
+	}
+	return f, nil
+}
+
 // plain is the variant of a kernel that is the kernel itself.
 const plain = "plain"
 

@@ -86,7 +86,8 @@ type Link struct {
 	Entry  Entry  // one that is Pointwise
 	Text   string // as Specialize writes it, with params, and StoreF16 has not changed it
 	// Bindings are the numbers that the entry point's bindings have in the chain's text,
-	// or Handed. The array that it writes has that of the first entry point's.
+	// or Handed. The array that it writes has that in which the next link keeps what it is
+	// handed, or for the last link that of the first entry point's.
 	Bindings []int
 	// Keep is the binding in which what the link is handed is stored as well, 0 for none.
 	Keep int
@@ -199,8 +200,9 @@ func chainWords(links int) []string {
 	return words
 }
 
-// link adds a link's declarations, and returns the name of its function.
-func (c *chaining) link(k int, l Link, m *wgsl.Module, output string) (string, error) {
+// link adds a link's declarations, and returns the name of its function. Where it reads
+// the array that it writes, that is the one called result.
+func (c *chaining) link(k int, l Link, m *wgsl.Module, result string) (string, error) {
 	prefix := fmt.Sprintf("%se%d_", c.prefix, k)
 	each := l.Shader.eachOf(m, l.Entry)
 	if each == nil || !each.Pointwise {
@@ -214,7 +216,7 @@ func (c *chaining) link(k int, l Link, m *wgsl.Module, output string) (string, e
 		case l.Bindings[j] == Handed:
 			handed = append(handed, b.Name)
 		case b.Name == l.Entry.written():
-			names[b.Name] = output
+			names[b.Name] = result
 		default:
 			names[b.Name], err = c.bind(l.Bindings[j], b.Access, b.Type)
 		}

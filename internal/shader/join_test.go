@@ -55,7 +55,9 @@ func TestJoin(t *testing.T) {
 		"@group(0) @binding(0) var<storage, read> joined_0: array<f32>;": 1, "@binding(4) var<storage, read_write> joined_4: array<f32>;": 1,
 		"struct p0_Params { n: u32, by: f32 }": 1, "const p2_params = p2_Params(70u, 2f);": 1, "v * p2_params.by": 1,
 		"p0_kept = p0_times(joined_0[i]);": 1, "i >= p2_params.n": 1, "id.y * groups.x * p0_n": 1, "joined_2[0] = joined_0[0]": 1,
-		"(all.x >= 2u) & (all.x < 3u) & (lane == 0u)": 1, "(all.x >= 3u) & (all.x < 6u)": 1, "@compute": 1, "fn join(": 1,
+		"(all.x >= 2u) & (all.x < 3u) & (lane == 0u)": 1, "(all.x >= 3u) & (all.x < 6u)": 1,
+		"let w = all.x - 0u;": 1, "let w = all.x - 2u;": 1, "let w = all.x - 3u;": 1, "groups = vec3<u32>(3u, 1u, 1u);": 1,
+		"wid = vec3<u32>(w % groups.x, w / groups.x % groups.y, w / (groups.x * groups.y));": 3, "@compute": 1, "fn join(": 1,
 	} {
 		if strings.Count(text, part) != n {
 			t.Errorf("%q is there %d times, want %d, in\n%s", part, strings.Count(text, part), n, text)

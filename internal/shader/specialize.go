@@ -15,14 +15,41 @@ import (
 // on params that are not baked stays a loop. Branches that constant conditions rule out
 // are left out.
 func (s *Shader) Specialize(entry string, consts map[string]string, params []string) (string, error) {
-	m, err := s.specialise(entry, consts, params)
+	m, err := s.specialise(entry, consts, params, func(string, *wgsl.Module) {})
 	if err != nil {
 		return "", fmt.Errorf("shader: Specialize %s.%s: %w", s.Name, entry, err)
 	}
 	return m.String(), nil
 }
 
-func (s *Shader) specialise(entry string, consts map[string]string, params []string) (*wgsl.Module, error) {
+// rewritings are the passes over the text, in their order.
+var rewritings = []struct {
+	name    string
+	rewrite func(*wgsl.Module) (*wgsl.Module, error)
+}{
+	{"unroll", wgsl.Unroll},
+	{"drop", func(m *wgsl.Module) (*wgsl.Module, error) { return wgsl.Drop(m), nil }},
+	{"flatten", func(m *wgsl.Module) (*wgsl.Module, error) { return wgsl.Flatten(m), nil }},
+	{"shrink", func(m *wgsl.Module) (*wgsl.Module, error) { return wgsl.Shrink(m), nil }},
+}
+
+// Rewritings names the passes that change the text which Specialize writes, of all that
+// it has, and all of those.
+func (s *Shader) Rewritings(entry string, consts map[string]string, params []string) (changed, all []string) {
+	text := ""
+	_, _ = s.specialise(entry, consts, params, func(name string, m *wgsl.Module) {
+		next := m.String()
+		if name != "" {
+			if all = append(all, name); next != text {
+				changed = append(changed, name)
+			}
+		}
+		text = next
+	})
+	return changed, all
+}
+
+func (s *Shader) specialise(entry string, consts map[string]string, params []string, visit func(name string, m *wgsl.Module)) (*wgsl.Module, error) {
 	if _, ok := s.Entry(entry); !ok {
 		return nil, fmt.Errorf("no such entry point")
 	}
@@ -46,8 +73,12 @@ func (s *Shader) specialise(entry string, consts map[string]string, params []str
 	if err != nil {
 		return nil, err
 	}
-	if m, err = wgsl.Unroll(m); err != nil {
-		return nil, err
+	visit("", m)
+	for _, r := range rewritings {
+		if m, err = r.rewrite(m); err != nil {
+			return nil, err
+		}
+		visit(r.name, m)
 	}
-	return wgsl.Shrink(wgsl.Flatten(wgsl.Drop(m))), nil
+	return m, nil
 }

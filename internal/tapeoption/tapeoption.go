@@ -15,4 +15,9 @@ type Switches struct {
 	// Variant names the only rule of one dispatch to take (see compute.Rule), whether it
 	// suits the device or not; "" leaves the choice to the device.
 	Variant string
+	// Handed is called with each rule that operations hand to the tape, Taken with each
+	// rule, pass and rewriting of texts that takes effect where the tape is lowered or
+	// compiled, and Lacked with each rule for which the device lacks a kernel. They may be
+	// nil.
+	Handed, Taken, Lacked func(name string)
 }
