@@ -154,8 +154,8 @@ func number(params any, i int) float64 {
 
 // given gives the tensors that the runs use numbers of the kind, and those of u32 numbers
 // below the field of the run's params, or 1 and on where it is "". Outside of an exam those
-// that kernels make are 1 and on in any case: they may be places that lead to each other,
-// which must end.
+// that kernels make are 1 and on for a kernel that loops, unless it needs others: they may
+// be places that lead to each other, which must end.
 func given(leaves []*Dispatch, kind numbers, field string, exam bool) *inputs {
 	in := &inputs{kind: kind, index: field, before: map[*slot][]float64{}, dirty: map[*slot]bool{}}
 	for _, d := range leaves {
@@ -182,7 +182,7 @@ func given(leaves []*Dispatch, kind numbers, field string, exam bool) *inputs {
 			}
 			stream := uint32(len(in.before))
 			below := below
-			if !exam && s.made() {
+			if !exam && s.made() && d.Kernel.read().entry.Trips != "" && (e == nil || e.index == "") {
 				below = 0
 			}
 			for j := range v {
