@@ -90,6 +90,9 @@ func (c *chaining) handed(list []Dispatch, d *Dispatch) int {
 	if x == nil || y == nil || last.uniform || d.uniform || !d.uses(x.base) || len(list) == mostChained || x.Len() == 0 || x.Len() != y.Len() || !covers(d, y) {
 		return -1
 	}
+	if last.Kernel == fill {
+		return -1 // a constant in the text of a sum: drivers add in another order then
+	}
 	if len(list) == 1 {
 		k := last.Kernel
 		output, indexed := k.read().shader.Output(k.read().entry)
