@@ -51,6 +51,20 @@ func (d *Device) warn(kernel, variant, reason string) {
 	}
 }
 
+// unjudged logs once that a launch runs unjudged.
+func (d *Device) unjudged(l *Dispatch) {
+	d.checks.Lock()
+	known := d.checks.said[l.Kernel.name]
+	if d.checks.said == nil {
+		d.checks.said = map[string]bool{}
+	}
+	d.checks.said[l.Kernel.name] = true
+	d.checks.Unlock()
+	if !known {
+		slog.Warn("pumice: a text runs that was not judged: its tensors are too large, or its definition makes no numbers of made-up ones", "kernel", l.Kernel.name, "adapter", d.info.Name)
+	}
+}
+
 // checks is what a device knows of texts.
 type checks struct {
 	judging sync.Mutex // one judgement at a time
@@ -61,6 +75,7 @@ type checks struct {
 	adds    map[*Kernel]bool             // kernels that need zeros where they could assign
 	proved  map[string]string            // rules that were tested: why not, or ""
 	refused []Refusal
+	said    map[string]bool // kernels of launches that run unjudged
 }
 
 // verdict is how a launch was judged.
@@ -96,6 +111,8 @@ type charge struct {
 	suffix string // of the way it is judged
 	v      *verdict
 	inputs *inputs
+	ran    bool   // it had inputs
+	told   func() // of progress
 
 	fault   error   // of making the text
 	indices bool    // so they do for those that read u32 numbers
@@ -216,11 +233,10 @@ func (d *Device) try(ctx context.Context, charges []*charge) error {
 		return nil
 	}
 	done := d.progress.begin(Judging, len(charges))
-	defer func() {
-		for _, c := range charges {
-			done(c.d.Kernel.name)
-		}
-	}()
+	for _, c := range charges {
+		c.told = sync.OnceFunc(func() { done(c.d.Kernel.name) })
+		defer c.told()
+	}
 	if err := d.attempt(ctx, charges); err != nil {
 		return err
 	}
@@ -229,7 +245,7 @@ func (d *Device) try(ctx context.Context, charges []*charge) error {
 	// kernel itself makes of them on the device is then the measure.
 	var again []*charge
 	for _, c := range charges {
-		if c.v.reason != "" && c.inputs != nil && c.suffix != atTestSizes && slices.ContainsFunc(c.d.leaves(), (*Dispatch).indexed) {
+		if c.v.reason != "" && c.ran && c.suffix != atTestSizes && slices.ContainsFunc(c.d.leaves(), (*Dispatch).indexed) {
 			c.indices, c.before = true, *c.v
 			again = append(again, c)
 		}
@@ -241,7 +257,7 @@ func (d *Device) try(ctx context.Context, charges []*charge) error {
 		return err
 	}
 	for _, c := range again {
-		if !c.compare {
+		if !c.compare || c.v.how == unjudged { // which says nothing against what was found
 			*c.v = c.before
 		}
 	}
@@ -294,15 +310,35 @@ func (d *Device) attempt(ctx context.Context, charges []*charge) error {
 			c.compare = c.compare && one.v.reason == ""
 		}
 	}
-	// Definitions run side by side.
+	// Definitions run side by side, some launches at a time, for their numbers take memory.
 	b := &bench{dev: d}
-	if err := side(charges, b.hard); err != nil {
-		return err
+	for len(charges) > 0 {
+		n, bytes := 0, int64(0)
+		for n < min(len(charges), 16) && (n == 0 || bytes+charges[n].d.bytes() <= mostAtOnce) {
+			bytes += charges[n].d.bytes()
+			n++
+		}
+		some := charges[:n]
+		if err := side(some, b.hard); err != nil {
+			return err
+		}
+		if b.err != nil {
+			return b.err
+		}
+		if err := b.together(ctx, some); err != nil {
+			return err
+		}
+		if err := side(some, b.verdict); err != nil {
+			return err
+		}
+		for _, c := range some {
+			c.ran = c.inputs != nil
+			c.inputs, c.after, c.beyond = nil, nil, nil
+			c.told()
+		}
+		charges = charges[n:]
 	}
-	if err := b.run(ctx, charges); err != nil {
-		return err
-	}
-	return side(charges, b.verdict)
+	return nil
 }
 
 // side calls do for each of the charges, side by side, and joins the errors.
@@ -336,6 +372,16 @@ func (d *Device) judged(list []Dispatch, bake bool) (how, failed []string, err e
 	var plain []*Dispatch
 	for i, v := range verdicts {
 		how = append(how, v.how)
+		if v.how == unjudged && v.reason == "" && v.key != "" {
+			if list[i].merged != "" { // what it merges can be judged one by one
+				d.checks.Lock()
+				d.checks.bad[v.key] = "it is too large to be judged"
+				d.checks.Unlock()
+				failed = append(failed, v.key)
+				continue
+			}
+			d.unjudged(&list[i])
+		}
 		if v.reason == "" {
 			continue
 		}
@@ -344,7 +390,7 @@ func (d *Device) judged(list []Dispatch, bake bool) (how, failed []string, err e
 		switch {
 		case one.merged != "":
 			d.warn(one.Kernel.name, string(one.merged), v.reason)
-		case one.Consts["accumulate"] == "false" && d.assigns(one.Kernel):
+		case one.Consts["accumulate"] == "false":
 			d.addsOnly(one.Kernel)
 			d.warn(one.Kernel.name, string(Accumulate), v.reason)
 		case one.baked(bake) && !one.Kernel.read().entry.Subgroup:

@@ -273,3 +273,27 @@ func TestJudgedLarge(t *testing.T) {
 		}
 	}
 }
+
+// TestJudgedLargeMerge makes no chain that is too large to be judged.
+func TestJudgedLargeMerge(t *testing.T) {
+	t.Setenv("PUMICE_CACHE", t.TempDir())
+	dev := must(Open(t.Context()))
+	defer dev.Close()
+	const n = 4*mostAtOnce/12 + 5
+	tape := NewTape(dev)
+	x, a, y := tape.Input("x", F32, n), tape.New(n), tape.New(n)
+	linkScale.Run(linkParams{n, 3}, x, a)
+	linkScale.Run(linkParams{n, 5}, a, y)
+	tape.Keep(a, y)
+	p := must(tape.Compile())
+	defer p.Close()
+	list := must(p.Steps())
+	if len(list) != 2 {
+		t.Errorf("%d launches, want the two of the tape", len(list))
+	}
+	for _, s := range list {
+		if s.Judged != byDefinition+atSmaller && s.Judged != remembered {
+			t.Errorf("%s: %s, want it judged", s.Kernel, s.Judged)
+		}
+	}
+}

@@ -26,8 +26,7 @@ const (
 	Specialise Pass = "specialise" // bake params and constants into the shader
 )
 
-// Check is the test that kernels must pass on a device before they are used. It
-// changes no program, so Passes does not list it, but it can be left out as well.
+// Check is the judging of texts on a device before they count. It changes no program, so Passes does not list it, but it can be left out as well.
 const Check Pass = "check"
 
 // Measure is the measuring of variants on a device that tunes (see Device.Tune). Left

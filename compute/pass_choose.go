@@ -67,7 +67,7 @@ func (t *Tape) choices(list []Dispatch, name string, measure bool) ([]choices, e
 }
 
 // choose takes rules of one kernel, only those of a name where that is not empty. With
-// Check it tests the kernels that it takes, falls back where one fails, and returns an
+// Check it falls back where a kernel is known to be wrong, and returns an
 // error that wraps ErrWrongNumbers where none is left. With Check and Measure a device that
 // tunes measures variants; else it goes by what it knows.
 func (l *lowering) choose(name string) error {

@@ -138,7 +138,7 @@ func (t *Tape) together(a, b []Dispatch, buffers map[*slot]*buffer) bool {
 
 // oneAccess reports whether the dispatches only read, or only write, each buffer that
 // they bind, as WebGPU wants it of a launch. Where another program gave parameters places
-// in one buffer, that does not count here: the texts of a program do not depend on what
+// in one buffer, that does not count here: what is merged does not depend on what
 // was compiled before (see gpu.build).
 func oneAccess(all []Dispatch, buffers map[*slot]*buffer) bool {
 	written := map[any]bool{}

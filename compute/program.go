@@ -38,7 +38,7 @@ var programs atomic.Int64
 
 // Compile turns the recorded list into a program for the tape's device, leaving
 // out the named passes. The reference device runs the list as recorded. Another one
-// tests each kernel that it has not used before. Errors wrap ErrLimit, ErrOutOfMemory
+// judges each text that it has not run before. Errors wrap ErrLimit, ErrOutOfMemory
 // or ErrWrongNumbers, or carry the shader compiler's message. The tape stays as it is.
 func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, without) }
 
@@ -46,8 +46,8 @@ func (t *Tape) Compile(without ...Pass) (*Program, error) { return t.compile(0, 
 // elements; where there are any, the program has parameters of its own. Texts that fail
 // are refused, and the list is lowered again without them.
 func (t *Tape) compile(guard int, without []Pass) (*Program, error) {
-	if guard > 0 { // whoever judges looks at every element
-		without = append(slices.Clone(without), Check)
+	if guard > 0 { // whoever judges takes what is known to be right, and fast
+		without = append(slices.Clone(without), Measure)
 	}
 	var before []string
 	for {
@@ -112,7 +112,7 @@ func (t *Tape) compileOnce(guard int, without []Pass) (p *Program, failed []stri
 		for i := range list {
 			list[i].rewritten(t.switches.Taken, p.bake)
 		}
-		if runs(Check) {
+		if runs(Check) && guard == 0 { // whoever judges looks at every element
 			if p.judged, failed, err = t.dev.judged(list, p.bake); failed != nil || err != nil {
 				p.Close()
 				return nil, failed, err

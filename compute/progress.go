@@ -1,6 +1,9 @@
 package compute
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Stage is what a device does before a program can run.
 type Stage string
@@ -21,7 +24,7 @@ type Progress struct {
 
 // OnProgress has f called when building begins and with each kernel that is done, from
 // one goroutine at a time, until remove is called. f must return soon, and must not call
-// OnProgress or remove.
+// OnProgress or remove, nor compile.
 func (d *Device) OnProgress(f func(Progress)) (remove func()) {
 	p := &d.progress
 	p.Lock()
@@ -31,7 +34,7 @@ func (d *Device) OnProgress(f func(Progress)) (remove func()) {
 	return func() {
 		p.Lock()
 		defer p.Unlock()
-		l.f = nil
+		p.listeners = slices.DeleteFunc(p.listeners, func(other *listener) bool { return other == l })
 	}
 }
 
@@ -74,8 +77,6 @@ func (p *progress) begin(stage Stage, kernels int) (done func(name string)) {
 
 func (p *progress) tell(now Progress) {
 	for _, l := range p.listeners {
-		if l.f != nil {
-			l.f(now)
-		}
+		l.f(now)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // turn, and the last resort is the dispatch itself. On a device that tunes, the fastest
 // comes first (see Device.Tune). A rule of several kernels is taken wherever it fits.
 //
-// A rule is right where each kernel that it records has passed its test on the device,
+// A rule is right where each text that it comes to has been judged on the device,
 // and so has the rule, where it has a Prove; one that is not is listed by Device.Refused.
 type Rule struct {
 	// Name is the rule's, among those that begin with the same kernel.

@@ -41,7 +41,7 @@ type Session struct {
 	size   int              // elements of one input
 	names  int              // outputs for one input
 
-	compile func() (*lane, error)
+	compile func(k int) (*lane, error) // lane k
 
 	mu     sync.Mutex
 	closed bool
@@ -93,16 +93,25 @@ func open(c Config, dev *compute.Device, model layers.Layer, weights []byte, sha
 		}
 	}
 	shape = slices.Clone(shape)
-	s.compile = func() (l *lane, err error) {
+	record := func() (*lane, *compute.Tape) {
 		t := compute.NewTape(dev)
 		t.Storage = c.Storage
-		l = &lane{x: t.Input("x", compute.F32, append([]int{1}, shape...)...)}
+		l := &lane{x: t.Input("x", compute.F32, append([]int{1}, shape...)...)}
 		l.y = model.Forward(t, l.x)
 		t.Keep(l.y)
-		l.program, err = t.Compile()
-		return l, err
+		return l, t
 	}
-	first, err := s.compile()
+	// The model is the caller's again when Open returns, so that all is recorded before.
+	var recorded []func() (*lane, error)
+	for range lanes {
+		l, t := record()
+		recorded = append(recorded, func() (_ *lane, err error) {
+			l.program, err = t.Compile()
+			return l, err
+		})
+	}
+	s.compile = func(k int) (*lane, error) { return recorded[k]() }
+	first, err := s.compile(0)
 	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("infer: Open: %w", err)
@@ -119,9 +128,10 @@ func (s *Session) another() {
 	if s.made == lanes {
 		return
 	}
+	k := s.made
 	s.made++
 	s.calls.Go(func() { // a call is in progress, so that Close waits
-		l, err := s.compile()
+		l, err := s.compile(k)
 		if err != nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -160,8 +160,7 @@ func usesParams(x Expr) (found bool) {
 	return found
 }
 
-// leaves reports whether a body has a break or a continue of the loop around it, or one
-// that returns: written out it would stand before statements that nothing reaches.
+// leaves reports whether a body has a break or a continue of the loop around it.
 func leaves(body *Block) (found bool) {
 	var look func(list []Stmt, loop, word bool)
 	look = func(list []Stmt, own, ownBreak bool) {
