@@ -19,7 +19,7 @@ type exam struct {
 	once   sync.Once
 	kind   numbers // the hardest of which the definition makes numbers
 	index  string  // the field of Params that u32 numbers are below, or ""
-	whole  []bool  // by binding: all of it is written, whatever stood there
+	whole  []bool  // by binding: all of it is written, and the same whatever stood there
 	digest string  // of the intervals
 }
 
@@ -142,7 +142,8 @@ func (k *Kernel) examined() *exam {
 		}
 		k.define(d.Params, dirty)
 		for i, x := range d.Tensors {
-			e.whole[i] = d.writes(i) && x.dtype != U32 && !slices.ContainsFunc(dirty[i], math.IsNaN)
+			o := in.eval.written[x.base]
+			e.whole[i] = d.writes(i) && x.dtype != U32 && o != nil && slices.Equal(dirty[i], o.want)
 		}
 	})
 	if k.exam.digest == "" {
