@@ -9,7 +9,7 @@ import (
 // that of the very text that the driver gets, so that whatever changes a text, such as
 // another way to rewrite it, changes the key; and of no other text.
 func TestKeysOfTexts(t *testing.T) {
-	t.Setenv("PUMICE_CACHE", t.TempDir())
+	ownCache(t)
 	dev := must(Open(t.Context()))
 	defer dev.Close()
 	var sent []string

@@ -5,12 +5,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pumice-ml/pumice/internal/shader"
 )
+
+// ownCache lets a test remember nothing of others; a browser has no files, and remembers
+// nothing anyway.
+func ownCache(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS != "js" {
+		t.Setenv("PUMICE_CACHE", t.TempDir())
+	}
+}
 
 // descends is w -= by dw, of which batch makes one run.
 var descends = newKernel(of(must(shader.Parse("descends", `// descends: w = w + by dw.
@@ -84,7 +94,7 @@ func TestMergesJudged(t *testing.T) {
 	for _, c := range merges {
 		for _, wrong := range []bool{false, true} {
 			t.Run(fmt.Sprint(c.pass, " wrong ", wrong), func(t *testing.T) {
-				t.Setenv("PUMICE_CACHE", t.TempDir())
+				ownCache(t)
 				dev := must(Open(t.Context()))
 				defer dev.Close()
 				changed := 0
@@ -141,7 +151,7 @@ func TestMergesJudged(t *testing.T) {
 // TestSpecialisedJudged wants a text with params baked in that is wrong to make way for
 // that with params in a uniform.
 func TestSpecialisedJudged(t *testing.T) {
-	t.Setenv("PUMICE_CACHE", t.TempDir())
+	ownCache(t)
 	dev := must(Open(t.Context()))
 	defer dev.Close()
 	dev.driver = func(text string) string { return strings.ReplaceAll(text, "Params(70u)", "Params(69u)") }
@@ -192,6 +202,9 @@ func TestKeys(t *testing.T) {
 // TestRemembered wants the file of what passed to be bounded, the oldest forgotten, and a
 // folder that cannot be written to do no harm.
 func TestRemembered(t *testing.T) {
+	if runtime.GOOS == "js" {
+		t.Skip("a browser has no files")
+	}
 	file := filepath.Join(t.TempDir(), "judged.json")
 	var keys []string
 	for i := range mostRemembered / 24 {
@@ -232,7 +245,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
 // TestJudgedAssigns writes zeros for a kernel that leaves elements out, and does not let
 // it assign.
 func TestJudgedAssigns(t *testing.T) {
-	t.Setenv("PUMICE_CACHE", t.TempDir())
+	ownCache(t)
 	dev := must(Open(t.Context()))
 	defer dev.Close()
 	tape := NewTape(dev)
@@ -257,7 +270,7 @@ func TestJudgedAssigns(t *testing.T) {
 
 // TestJudgedLarge judges a run of more bytes than are judged at once.
 func TestJudgedLarge(t *testing.T) {
-	t.Setenv("PUMICE_CACHE", t.TempDir())
+	ownCache(t)
 	dev := must(Open(t.Context()))
 	defer dev.Close()
 	const n = mostAtOnce/8 + 5
@@ -276,7 +289,10 @@ func TestJudgedLarge(t *testing.T) {
 
 // TestJudgedLargeMerge makes no chain that is too large to be judged.
 func TestJudgedLargeMerge(t *testing.T) {
-	t.Setenv("PUMICE_CACHE", t.TempDir())
+	if testing.Short() {
+		t.Skip("its tensors take 268 MB, and their numbers some times that")
+	}
+	ownCache(t)
 	dev := must(Open(t.Context()))
 	defer dev.Close()
 	const n = 4*mostAtOnce/12 + 5
