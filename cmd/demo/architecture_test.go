@@ -1,7 +1,12 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -74,5 +79,30 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports %s, want only %q", pkg, ours, may)
 			}
 		}
+	}
+}
+
+// TestNoInit fails where a package does something when it is initialised, whose order
+// depends on the names of files. The OpenBLAS files choose a library, under a build tag.
+func TestNoInit(t *testing.T) {
+	set, seen := token.NewFileSet(), 0
+	err := filepath.WalkDir("../..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "openblas.go") {
+			return err
+		}
+		f, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			return err
+		}
+		seen++
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%v: an init function", set.Position(fn.Pos()))
+			}
+		}
+		return nil
+	})
+	if err != nil || seen < 100 {
+		t.Fatalf("%d files: %v", seen, err)
 	}
 }
