@@ -17,6 +17,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/compiler"
 )
 
 func TestMedian(t *testing.T) {
@@ -198,7 +199,7 @@ func TestTrainer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasPrefix(clock, string(compute.DeviceClock)) && !strings.HasPrefix(clock, string(compute.HostClock)+", for the device has none: ") {
+			if !strings.HasPrefix(clock, string(compiler.DeviceClock)) && !strings.HasPrefix(clock, string(compiler.HostClock)+", for the device has none: ") {
 				t.Errorf("%s: timed by %q", model, clock)
 			}
 			dispatches, share := 0, 0.0

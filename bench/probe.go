@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
 	"github.com/pumice-ml/pumice/layers"
 )
 
@@ -83,7 +84,7 @@ func chain(dev *compute.Device, dispatches int) (*compute.Program, *compute.Tens
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	steps, err := p.Steps()
+	steps, err := (*compiler.Program)(p).Steps()
 	if err != nil {
 		p.Close()
 		return nil, nil, 0, err

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train"
 	"github.com/pumice-ml/pumice/train/data"
@@ -97,7 +99,7 @@ func NewTrainer(ctx context.Context, dev *compute.Device, model string, batch in
 		return nil, err
 	}
 	r := &Trainer{dev: dev, name: "step/" + model, batch: batch}
-	for _, d := range t.Dispatches() {
+	for _, d := range (*ir.Tape)(t).Dispatches() {
 		for _, x := range d.Tensors {
 			p := x.Param()
 			if p == nil || slices.Contains(r.params, p) {
@@ -171,13 +173,13 @@ func (r *Trainer) Kernels(ctx context.Context) (kernels []KernelTime, clock stri
 
 // ByKernel runs a program a few times, one dispatch at a time, and returns what each
 // kernel takes of it, the most costly first, with which clock, and why with that (see
-// compute.Program.Profile).
+// compiler.Program.Profile).
 func ByKernel(ctx context.Context, program *compute.Program) (kernels []KernelTime, clock string, err error) {
-	steps, err := program.Steps()
+	steps, err := (*compiler.Program)(program).Steps()
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := program.Profile(ctx, profiled)
+	p, err := (*compiler.Program)(program).Profile(ctx, profiled)
 	if err != nil {
 		return nil, "", err
 	}
@@ -188,7 +190,7 @@ func ByKernel(ctx context.Context, program *compute.Program) (kernels []KernelTi
 	return byKernel(steps, p.Times), clock, nil
 }
 
-func byKernel(steps []compute.Step, times []time.Duration) []KernelTime {
+func byKernel(steps []ir.Step, times []time.Duration) []KernelTime {
 	var all []KernelTime
 	var sum float64
 	for i, s := range steps {
@@ -218,7 +220,7 @@ func byKernel(steps []compute.Step, times []time.Duration) []KernelTime {
 // heap and bytes moved between host and device, and what it holds of the device's
 // memory, owner by owner.
 func (r *Trainer) Costs(ctx context.Context) ([]Row, error) {
-	steps, err := r.program.Steps()
+	steps, err := (*compiler.Program)(r.program).Steps()
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +229,7 @@ func (r *Trainer) Costs(ctx context.Context) ([]Row, error) {
 	}
 	const n = 4
 	var before, after runtime.MemStats
-	traffic := r.dev.Traffic()
+	traffic := (*compiler.Device)(r.dev).Machine().Traffic()
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	err = r.run(ctx, n)
@@ -235,7 +237,7 @@ func (r *Trainer) Costs(ctx context.Context) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	moved := r.dev.Traffic()
+	moved := (*compiler.Device)(r.dev).Machine().Traffic()
 	rows := []Row{
 		NewRow("dispatches per step", "pumice", "", float64(len(steps))),
 		NewRow("Go allocations per step", "pumice", "", float64(after.Mallocs-before.Mallocs)/n),

@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/tune"
 )
 
 // Tuned is a choice that a row's operation was compiled with.
 type Tuned struct {
 	Row  string `json:"row"`
 	From string `json:"from"` // measured, or cache: by an earlier process
-	compute.Choice
+	tune.Choice
 }
 
 // Tune turns tuning on for the device, compiles rows' operations, and returns the choices
@@ -22,7 +24,7 @@ func Tune(dev *compute.Device, names ...string) ([]Tuned, error) {
 	dev.Tune(true)
 	var all []Tuned
 	for _, name := range names {
-		before := len(dev.Choices())
+		before := len((*compiler.Device)(dev).Machine().Choices())
 		c, err := Open(dev, name)
 		if err != nil {
 			return nil, err
@@ -30,7 +32,7 @@ func Tune(dev *compute.Device, names ...string) ([]Tuned, error) {
 		if err := c.Close(); err != nil {
 			return nil, err
 		}
-		for _, choice := range dev.Choices()[before:] {
+		for _, choice := range (*compiler.Device)(dev).Machine().Choices()[before:] {
 			from := "measured"
 			if choice.Cached {
 				from = "cache"

@@ -56,7 +56,7 @@ func descent(t *testing.T, dev *compute.Device, params []*compute.Param) (*compu
 		descend.Run(doubleParams{uint32(p.Len())}, gradients[i], rate, tape.Param(p))
 	}
 	tape.Keep(grad)
-	p, err := tape.Compile(compute.Choose, compute.Join)
+	p, err := tape.Compile("choose", "join")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestBatch(t *testing.T) {
 	params := descending()
 	count := func(p *compute.Program, want int) {
 		t.Helper()
-		steps, err := p.Steps()
+		steps, err := devicetest.Steps(p)
 		if err != nil || len(steps) != want {
 			t.Errorf("%d dispatches, %v, want %d", len(steps), err, want)
 		}
@@ -97,7 +97,7 @@ func TestBatch(t *testing.T) {
 	y := tape.New(70)
 	doubled.Run(doubleParams{70}, tape.Param(params[1]), y)
 	tape.Keep(y)
-	reader, err := tape.Compile(compute.Join)
+	reader, err := tape.Compile("join")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestBatch(t *testing.T) {
 	others := descending()
 	tape = compute.NewTape(dev)
 	doubled.Run(doubleParams{5}, tape.Param(others[2]), tape.New(5))
-	alone, err := tape.Compile(compute.Prune, compute.Join)
+	alone, err := tape.Compile("prune", "join")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestOneUse(t *testing.T) {
 			}
 			tape := compute.NewTape(dev)
 			doubled.Run(doubleParams{3}, tape.Param(params[2]), tape.Param(params[0]))
-			p, err := tape.Compile(compute.Choose)
+			p, err := tape.Compile("choose")
 			if err != nil {
 				t.Fatalf("%v: %v", order, err)
 			}
@@ -177,7 +177,7 @@ func TestOneUse(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		steps, err := programs["copy"].Steps()
+		steps, err := devicetest.Steps(programs["copy"])
 		if err := errors.Join(err, dev.Download(ctx, params...), programs["train"].Close(), programs["copy"].Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func TestJoinPlaces(t *testing.T) {
 	doubled.Run(doubleParams{5}, tape.Param(params[2]), y)
 	descend.Run(doubleParams{70}, tape.Constant("dw", filled(70, 2), 70), one, tape.Param(params[1]))
 	tape.Keep(y)
-	second, err := tape.Compile(compute.Choose)
+	second, err := tape.Compile("choose")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,9 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/judge"
+	"github.com/pumice-ml/pumice/internal/rule"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
@@ -40,11 +43,11 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
 type doubleParams struct{ N uint32 }
 
 // as is a rule that runs another kernel in the place of one.
-func as(of, k *compute.Kernel) compute.Rule {
-	return compute.Rule{Name: k.Name(), Of: []*compute.Kernel{of}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
+func as(of, k *compute.Kernel) ir.Rule {
+	return rule.New(k.Name(), []*compute.Kernel{of}, func(_ *compute.Tape, runs []rule.Run, _ bool) bool {
 		k.Run(runs[0].Params, runs[0].Tensors...)
 		return true
-	}}
+	})
 }
 
 var (
@@ -60,12 +63,12 @@ var (
 
 func never(compute.Info) bool { return false }
 
-func doubleRules() []compute.Rule {
-	return []compute.Rule{
+func doubleRules() []ir.Rule {
+	return []ir.Rule{
 		as(doubled, doubledNearly),
 		as(doubled, doubledNot),
-		{Name: "never", Of: []*compute.Kernel{doubled}, Suits: never, Record: as(doubled, doubledHalf).Record},
-		{Name: "cannot", Of: []*compute.Kernel{doubled}, Record: func(*compute.Tape, []compute.Dispatch, bool) bool { return false }},
+		{Name: "never", Of: []*ir.Kernel{(*ir.Kernel)(doubled)}, Suits: rule.Suits(never), Record: as(doubled, doubledHalf).Record},
+		rule.New("cannot", []*compute.Kernel{doubled}, func(*compute.Tape, []rule.Run, bool) bool { return false }),
 		as(doubled, doubledByAdd),
 		as(nested, doubled),
 		as(nestedWrong, alone),
@@ -96,15 +99,15 @@ func fresh(t *testing.T) *compute.Device {
 }
 
 // steps compiles one run of k and names the kernels of the program.
-func steps(t *testing.T, dev *compute.Device, k *compute.Kernel, without ...compute.Pass) ([]string, error) {
+func steps(t *testing.T, dev *compute.Device, k *compute.Kernel, without ...string) ([]string, error) {
 	t.Helper()
 	return stepsBy(t, dev, k, doubleRules(), without...)
 }
 
-func stepsBy(t *testing.T, dev *compute.Device, k *compute.Kernel, rules []compute.Rule, without ...compute.Pass) ([]string, error) {
+func stepsBy(t *testing.T, dev *compute.Device, k *compute.Kernel, rules []ir.Rule, without ...string) ([]string, error) {
 	t.Helper()
 	tape := compute.NewTape(dev)
-	tape.Use(rules...)
+	rule.Use(tape, rules...)
 	const n = 67 // half is wrong at the last
 	x, y := tape.Input("x", compute.F32, n), tape.New(n)
 	k.Run(doubleParams{n}, x, y)
@@ -121,7 +124,7 @@ func stepsBy(t *testing.T, dev *compute.Device, k *compute.Kernel, rules []compu
 	if err := errors.Join(p.Write(x, numbers), p.Run(ctx), p.Read(ctx, y, got)); err != nil {
 		t.Fatal(err)
 	}
-	all, err := p.Steps()
+	all, err := devicetest.Steps(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +148,7 @@ func TestVariantRefused(t *testing.T) {
 			t.Fatalf("the program is %v, %v", names, err)
 		}
 	}
-	refused := dev.Refused()
+	refused := devicetest.Machine(dev).Refused()
 	if len(refused) != 2 {
 		t.Fatalf("refused: %+v", refused)
 	}
@@ -154,10 +157,10 @@ func TestVariantRefused(t *testing.T) {
 			t.Errorf("refused: %+v, want %+v", r, want)
 		}
 	}
-	if names, err := steps(t, dev, doubled, compute.Choose); err != nil || names[0] != "double.forward" {
+	if names, err := steps(t, dev, doubled, "choose"); err != nil || names[0] != "double.forward" {
 		t.Errorf("without choice: %v, %v", names, err)
 	}
-	if names, err := steps(t, dev, doubled, compute.Check); err == nil && names[0] != "double_nearly.forward" {
+	if names, err := steps(t, dev, doubled, "check"); err == nil && names[0] != "double_nearly.forward" {
 		t.Errorf("without check: %v, %v", names, err)
 	}
 }
@@ -171,14 +174,14 @@ func TestVariantProved(t *testing.T) {
 		k := double("double_proved", "2.0 * x[id.x]")
 		v := as(k, doubledByAdd)
 		v.Name = "proof " + want
-		v.Prove = func(d *compute.Device) error {
+		v.Prove = rule.Prove(func(d *compute.Device) error {
 			if tests++; d != dev {
 				t.Errorf("tested on %v", d)
 			}
 			return test
-		}
+		})
 		for range 2 {
-			names, err := stepsBy(t, dev, k, []compute.Rule{v})
+			names, err := stepsBy(t, dev, k, []ir.Rule{v})
 			if want == "" {
 				if !errors.Is(err, compute.ErrOutOfMemory) {
 					t.Errorf("%v", err)
@@ -190,11 +193,11 @@ func TestVariantProved(t *testing.T) {
 		if want != "" && tests != 1 {
 			t.Errorf("%s: tested %d times", want, tests)
 		}
-		if names, err := stepsBy(t, dev, k, []compute.Rule{v}, compute.Check); err != nil || names[0] != "double_by_add.forward" {
+		if names, err := stepsBy(t, dev, k, []ir.Rule{v}, "check"); err != nil || names[0] != "double_by_add.forward" {
 			t.Errorf("without check: %v, %v", names, err)
 		}
 	}
-	if r := dev.Refused(); len(r) != 1 || r[0] != (compute.Refusal{Kernel: "double_proved.forward", Variant: "proof double_proved.forward", Reason: "off by one"}) {
+	if r := devicetest.Machine(dev).Refused(); len(r) != 1 || r[0] != (judge.Refusal{Kernel: "double_proved.forward", Variant: "proof double_proved.forward", Reason: "off by one"}) {
 		t.Errorf("refused: %+v", r)
 	}
 }
@@ -210,22 +213,22 @@ func TestVariantOfVariant(t *testing.T) {
 				t.Errorf("%s: the program is %v, %v, want %s", k.Name(), names, err, want)
 			}
 		}
-		if names, err := steps(t, dev, k, compute.Choose); err != nil || !slices.Equal(names, []string{k.Name()}) {
+		if names, err := steps(t, dev, k, "choose"); err != nil || !slices.Equal(names, []string{k.Name()}) {
 			t.Errorf("%s: without choice: %v, %v", k.Name(), names, err)
 		}
 	}
-	if r := dev.Refused(); !slices.ContainsFunc(r, func(r compute.Refusal) bool {
+	if r := devicetest.Machine(dev).Refused(); !slices.ContainsFunc(r, func(r judge.Refusal) bool {
 		return r.Variant == "double_alone.forward" && r.Kernel == "double_alone.forward"
 	}) || len(r) != 3 {
 		t.Errorf("refused: %+v", r)
 	}
 	switches := &tapeoption.Switches{Variant: "double.forward"}
 	tape := compute.NewTape(dev, switches)
-	tape.Use(doubleRules()...)
+	rule.Use(tape, doubleRules()...)
 	x, y := tape.Input("x", compute.F32, 5), tape.New(5)
 	nested.Run(doubleParams{5}, x, y)
 	tape.Keep(y)
-	if list := tape.Lowered(); list[0].Kernel != doubledNearly || switches.Variant != "double.forward" {
+	if list := devicetest.Lowered(tape); list[0].Kernel != (*ir.Kernel)(doubledNearly) || switches.Variant != "double.forward" {
 		t.Errorf("by name: %s, then variant %q", list[0].Kernel.Name(), switches.Variant)
 	}
 }
@@ -251,11 +254,11 @@ func TestChecksCached(t *testing.T) {
 	dev, dir := cache(t)
 	tested := func(dev *compute.Device) int64 {
 		t.Helper()
-		before := doubledByAdd.GPURuns()
+		before := (*ir.Kernel)(doubledByAdd).GPURuns()
 		if _, err := steps(t, dev, doubledByAdd); err != nil {
 			t.Fatal(err)
 		}
-		return doubledByAdd.GPURuns() - before - 1 // but for the program itself
+		return (*ir.Kernel)(doubledByAdd).GPURuns() - before - 1 // but for the program itself
 	}
 	if n := tested(dev); n != 1 {
 		t.Errorf("tested %d times at first", n)
@@ -286,10 +289,10 @@ func TestChecksCached(t *testing.T) {
 
 // TestTestable wants a test of a kernel to need shapes and sizes.
 func TestTestable(t *testing.T) {
-	if err := add.Testable(); err == nil || !strings.Contains(err.Error(), `no line "// test:" with n`) {
+	if err := (*ir.Kernel)(add).Testable(); err == nil || !strings.Contains(err.Error(), `no line "// test:" with n`) {
 		t.Errorf("%v", err)
 	}
-	if err := doubled.Testable(); err != nil {
+	if err := (*ir.Kernel)(doubled).Testable(); err != nil {
 		t.Error(err)
 	}
 }

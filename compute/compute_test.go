@@ -11,6 +11,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 var ctx = context.Background()
@@ -126,7 +127,7 @@ func ramp(n int) []float32 {
 }
 
 func TestAccumulateAndPrune(t *testing.T) {
-	for _, without := range [][]compute.Pass{nil, {compute.Prune}, {compute.Accumulate}, {compute.Specialise}, {compute.Prune, compute.Accumulate, compute.Specialise}} {
+	for _, without := range [][]string{nil, {"prune"}, {"accumulate"}, {"specialise"}, {"prune", "accumulate", "specialise"}} {
 		devices(t, func(t *testing.T, dev *compute.Device) {
 			tape := compute.NewTape(dev)
 			x := tape.Input("x", compute.F32, 100)
@@ -143,7 +144,7 @@ func TestAccumulateAndPrune(t *testing.T) {
 			if err := p.Write(x, ramp(100)); err != nil {
 				t.Fatal(err)
 			}
-			steps, err := p.Steps()
+			steps, err := devicetest.Steps(p)
 			if err != nil || without == nil && len(steps) > 3 {
 				t.Errorf("%d dispatches (%v), want the unread one pruned", len(steps), err)
 			}
@@ -224,7 +225,7 @@ func TestVerify(t *testing.T) {
 		}
 		k.Run(addParams{70, 0.5, -1}, x, y)
 		tape.Keep(y)
-		found, err := tape.Verify(ctx, func(p *compute.Program) error { return p.Write(x, ramp(70)) })
+		found, err := devicetest.Verify(tape, func(p *compute.Program) error { return p.Write(x, ramp(70)) })
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%d deviations, %v", len(found), err)
 		}
@@ -297,9 +298,11 @@ func TestPanics(t *testing.T) {
 		"the tape has no Clock":            func() { tape.Random() },
 		"2 values, want 6 for":             func() { tape.Constant("c", []float32{1, 2}, 2, 3) },
 		"shape [2 -1] has a negative":      func() { tape.New(2, -1) },
-		"shader add has no entry point":    func() { compute.NewKernelFS(files, "add.none", addDefine, compute.Exact).Read() },
-		"want a struct of the fields":      func() { compute.NewKernelFS(files, "add.forward", func(int, [][]float64) {}, compute.Exact).Read() },
-		"definition and error model":       func() { compute.NewKernelFS(files, "add.forward", addDefine, nil) },
+		"shader add has no entry point":    func() { (*ir.Kernel)(compute.NewKernelFS(files, "add.none", addDefine, compute.Exact)).Read() },
+		"want a struct of the fields": func() {
+			(*ir.Kernel)(compute.NewKernelFS(files, "add.forward", func(int, [][]float64) {}, compute.Exact)).Read()
+		},
+		"definition and error model": func() { compute.NewKernelFS(files, "add.forward", addDefine, nil) },
 	} {
 		func() {
 			defer func() {

@@ -3,17 +3,20 @@ package compute
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
-	"unsafe"
 
-	"github.com/pumice-ml/pumice/internal/webgpu"
+	"github.com/pumice-ml/pumice/internal/engine"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/tune"
 )
 
+// Device runs programs. The GPU device dispatches WGSL through WebGPU; the
+// reference device calls the kernels' definitions in float64. A device is safe
+// for several goroutines. Close frees everything it holds.
+type Device compiler.Device
+
 // Limits are the WebGPU limits of a device, in bytes and counts.
-type Limits = webgpu.Limits
+type Limits = ir.Limits
 
 // Info describes a device or an adapter that could become one.
 type Info struct {
@@ -29,66 +32,6 @@ type Info struct {
 	Subgroup int      // of an open device: invocations of a subgroup; 0 where there are none, or they vary
 }
 
-// Device runs programs. The GPU device dispatches WGSL through WebGPU; the
-// reference device calls the kernels' definitions in float64. A device is safe
-// for several goroutines. Close frees everything it holds.
-type Device struct {
-	info Info
-	eng  engine
-
-	mu       sync.Mutex
-	params   map[*Param]*buffer
-	ledger   map[string]*Usage
-	closed   atomic.Bool
-	up       atomic.Int64
-	down     atomic.Int64
-	checks   checks
-	progress progress
-	tuner    tuner
-	f16      bool                     // shaders may use f16
-	stamps   bool                     // it writes timestamps
-	driver   func(text string) string // of tests: what a driver that is wrong makes of a text
-}
-
-// engine is what differs between the GPU and the reference.
-type engine interface {
-	alloc(label string, dtype DType, n int) (*buffer, error)
-	free(b *buffer)
-	write(b *buffer, words []uint32) error
-	read(b *buffer) (pending, error)
-	build(list []Dispatch, buffers func(*slot) *buffer, bake bool) (runner, error)
-	wait(ctx context.Context) error
-	close()
-}
-
-// pending is a read-back under way.
-type pending interface {
-	wait(ctx context.Context, dst []uint32) error
-}
-
-// runner is a built program.
-type runner interface {
-	run(ctx context.Context) error
-	step(i int) error // runs one dispatch and waits for it
-	release()
-}
-
-// buffer holds a tensor's elements on a device. Its owner frees it.
-type buffer struct {
-	label, owner string
-	dtype        DType
-	n            int
-	host         []float64      // reference
-	round        bool           // reference: elements are kept as float32
-	gpu          *webgpu.Buffer // GPU
-	readers      []*reader      // GPU: idle read-back stages
-	programs     int            // of a parameter: open programs that use it
-	forgotten    bool           // of a parameter: to be freed with the last of them
-	parent       *buffer        // the buffer that this one is a part of
-	offset       int            // elements before it there
-	parts        int            // of a parent: those that are in use
-}
-
 // Want says which adapter to open; the zero value is the best one.
 type Want struct {
 	// Name must be part of the adapter's name, driver or backend, without case.
@@ -101,223 +44,78 @@ type Want struct {
 // Adapters lists the GPU adapters of this machine, the best first: discrete,
 // integrated, then software.
 func Adapters(ctx context.Context) ([]Info, error) {
-	found, err := adapters(ctx)
-	if err != nil {
-		return nil, err
+	found, err := engine.Adapters(ctx)
+	all := make([]Info, len(found))
+	for i, info := range found {
+		all[i] = Info(info)
 	}
-	infos := make([]Info, len(found))
-	for i, a := range found {
-		infos[i] = describe(a)
-		a.Release()
-	}
-	return infos, nil
-}
-
-func adapters(ctx context.Context) ([]*webgpu.Adapter, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("compute: Adapters: %w", err)
-	}
-	found, err := webgpu.Adapters()
-	if err != nil {
-		return nil, fmt.Errorf("compute: Adapters: %w", err)
-	}
-	rank := func(a *webgpu.Adapter) int {
-		return slices.Index([]string{"discrete", "integrated", "software"}, a.Info().Type) & 3
-	}
-	slices.SortStableFunc(found, func(a, b *webgpu.Adapter) int { return rank(a) - rank(b) })
-	return found, nil
-}
-
-func describe(a *webgpu.Adapter) Info {
-	i := a.Info()
-	return Info{
-		Name: i.Name, Vendor: i.Vendor, Driver: i.Driver, Backend: i.Backend, Type: i.Type,
-		Binding: webgpu.Binding, Browser: webgpu.Browser(), Limits: a.Limits(), Features: a.Features(),
-	}
+	return all, err
 }
 
 // Open opens the best GPU adapter, or the best that fits want. It never falls
 // back to anything else: without an adapter the error wraps ErrNoAdapter and
 // says what was looked for, what is there, and how to get a driver.
 func Open(ctx context.Context, want ...Want) (*Device, error) {
-	var w Want
-	if len(want) > 0 {
-		w = want[0]
+	var wants []engine.Want
+	for _, w := range want {
+		wants = append(wants, engine.Want(w))
 	}
-	found, err := adapters(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("compute: Open: %w\n%s", err, DriverHelp)
-	}
-	var names []string
-	var chosen *webgpu.Adapter
-	for _, a := range found {
-		i := a.Info()
-		names = append(names, fmt.Sprintf("%s (%s)", i.Name, i.Backend))
-		fits := strings.Contains(strings.ToLower(i.Name+" "+i.Driver+" "+i.Backend), strings.ToLower(w.Name))
-		if chosen == nil && fits {
-			chosen = a
-			continue
-		}
-		defer a.Release()
-	}
-	if chosen == nil && len(found) == 0 {
-		return nil, fmt.Errorf("compute: Open: %w\n%s", ErrNoAdapter, DriverHelp)
-	}
-	if chosen == nil {
-		return nil, fmt.Errorf("compute: Open: no adapter matches %q; there is %s: %w", w.Name, strings.Join(names, ", "), ErrNoAdapter)
-	}
-	defer chosen.Release()
-	info := describe(chosen)
-	limits := info.Limits
-	if w.DefaultLimits {
-		limits = webgpu.DefaultLimits
-	}
-	info.Limits = limits
-	var features []string
-	if slices.Contains(info.Features, "subgroups") && webgpu.Browser() == "" && !w.DefaultLimits {
-		features = append(features, "subgroups") // of browsers' WGSL, which asks for them, nothing is known here
-	}
-	if slices.Contains(info.Features, shaderF16) && !w.DefaultLimits {
-		features = append(features, shaderF16)
-	}
-	if slices.Contains(info.Features, webgpu.TimestampQuery) && webgpu.Browser() == "" && !w.DefaultLimits {
-		features = append(features, webgpu.TimestampQuery) // see Program.Profile
-	}
-	gpu, err := chosen.Open("pumice", limits, features)
-	if err != nil {
-		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
-	}
-	d := newDevice(info)
-	d.eng, err = newGPU(d, gpu)
-	if err != nil {
-		gpu.Release()
-		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
-	}
-	d.f16, d.stamps = slices.Contains(features, shaderF16), slices.Contains(features, webgpu.TimestampQuery)
-	if slices.Contains(features, "subgroups") {
-		d.info.Subgroup = subgroup(ctx, gpu)
-	}
-	return d, nil
+	d, err := compiler.Open(ctx, wants...)
+	return (*Device)(d), err
 }
 
-// DriverHelp says how to get a GPU driver.
-const DriverHelp = `No GPU driver for Vulkan, Metal or DirectX 12 answered. To get one:
-  Debian, Ubuntu   apt-get install libvulkan1 mesa-vulkan-drivers   (includes a software driver)
-  Fedora           dnf install vulkan-loader mesa-vulkan-drivers
-  Arch             pacman -S vulkan-icd-loader vulkan-swrast
-  NVIDIA, AMD      the vendor's driver brings Vulkan; the loader is libvulkan1
-  macOS, Windows   Metal and DirectX 12 are part of the system
-The reference device needs none of them.`
+// Reference returns the device that runs the kernels' definitions in float64:
+// the meaning of every program, and the path for a machine without a GPU.
+// Parameters are float32 there too: what a kernel writes to one is rounded, so
+// that a checkpoint holds all there is.
+func Reference() *Device { return (*Device)(compiler.Reference()) }
 
-func newDevice(info Info) *Device {
-	return &Device{info: info, params: map[*Param]*buffer{}, ledger: map[string]*Usage{}}
-}
+// machine is what does the work.
+func (d *Device) machine() *tune.Device { return (*compiler.Device)(d).Machine() }
 
 // Info describes the device.
-func (d *Device) Info() Info { return d.info }
+func (d *Device) Info() Info { return Info(d.machine().Info()) }
 
 // IsReference reports whether d is the reference device.
-func (d *Device) IsReference() bool { return d.info.Backend == "gonum" }
+func (d *Device) IsReference() bool { return d.machine().IsReference() }
 
-func (d *Device) String() string {
-	if d.IsReference() {
-		return "reference (gonum, float64)"
-	}
-	return fmt.Sprintf("%s (%s, %s)", d.info.Name, d.info.Backend, d.info.Type)
-}
+func (d *Device) String() string { return d.machine().String() }
+
+// Stores is nil where the device can store tensors of a type, or else an error that
+// wraps ErrFeature.
+func (d *Device) Stores(t DType) error { return d.machine().Stores(t) }
 
 // Wait returns when everything submitted so far has finished.
-func (d *Device) Wait(ctx context.Context) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	return d.eng.wait(ctx)
-}
-
-// open is ErrClosed once the device is closed.
-func (d *Device) open() error {
-	if d.closed.Load() {
-		return fmt.Errorf("compute: device %s: %w", d.info.Name, ErrClosed)
-	}
-	return nil
-}
+func (d *Device) Wait(ctx context.Context) error { return d.machine().Wait(ctx) }
 
 // Close frees everything the device holds; what is still in use of it then fails
 // with ErrClosed. No call may be under way.
-func (d *Device) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed.Swap(true) {
-		return nil
-	}
-	for _, b := range d.params {
-		d.freeLocked(b)
-	}
-	d.params = nil
-	d.eng.close()
-	return nil
+func (d *Device) Close() error { return d.machine().Close() }
+
+// Upload replaces the device's values of the parameters by the host's. Those
+// the device does not hold yet are uploaded when they are first used. It panics
+// where a parameter changed its size.
+func (d *Device) Upload(params ...*Param) error { return d.machine().Upload(params...) }
+
+// Download brings the device's values of the parameters to the host's arrays.
+// Those the device never used are left as they are.
+func (d *Device) Download(ctx context.Context, params ...*Param) error {
+	return d.machine().Download(ctx, params...)
 }
 
-func (d *Device) alloc(owner, label string, dtype DType, n int) (*buffer, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.allocLocked(owner, label, dtype, n)
+// Forget frees the device's copies of the parameters; those that an open program
+// uses, with the last such program.
+func (d *Device) Forget(params ...*Param) { d.machine().Forget(params...) }
+
+// UploadPart is Upload of n elements of one parameter, from index first on. It panics
+// where the parameter has no such elements.
+func (d *Device) UploadPart(p *Param, first, n int) error {
+	return d.machine().UploadPart(p, first, n)
 }
 
-func (d *Device) allocLocked(owner, label string, dtype DType, n int) (*buffer, error) {
-	if err := d.open(); err != nil {
-		return nil, err
-	}
-	size := uint64(dtype.bytes(n))
-	if limit := min(d.info.Limits.StorageBindingSize, d.info.Limits.BufferSize); size > limit {
-		return nil, fmt.Errorf("compute: tensor %s of %d elements needs %d bytes, a binding holds at most %d: %w", label, n, size, limit, ErrLimit)
-	}
-	b, err := d.eng.alloc(label, dtype, n)
-	if err != nil {
-		return nil, fmt.Errorf("compute: tensor %s of %d elements (%d bytes): %w", label, n, size, err)
-	}
-	b.owner = owner
-	use := d.ledger[owner]
-	if use == nil {
-		use = &Usage{Owner: owner}
-		d.ledger[owner] = use
-	}
-	use.Buffers++
-	use.Bytes += int64(size)
-	return b, nil
-}
-
-func (d *Device) free(b *buffer) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.freeLocked(b)
-}
-
-func (d *Device) freeLocked(b *buffer) {
-	d.eng.free(b)
-	if b.parent != nil {
-		if b.parent.parts--; b.parent.parts == 0 {
-			d.freeLocked(b.parent)
-		}
-		return
-	}
-	if use := d.ledger[b.owner]; use != nil {
-		use.Buffers--
-		use.Bytes -= b.dtype.bytes(b.n)
-		if use.Buffers == 0 {
-			delete(d.ledger, b.owner)
-		}
-	}
-}
-
-func (d *Device) readInto(ctx context.Context, b *buffer, dst []uint32) error {
-	r, err := d.eng.read(b)
-	if err != nil {
-		return err
-	}
-	d.down.Add(b.dtype.bytes(len(dst)))
-	return r.wait(ctx, dst)
-}
+// Holds reports whether the device has a copy of the parameter, which may be newer
+// than the host's.
+func (d *Device) Holds(p *Param) bool { return d.machine().Holds(p) }
 
 // Usage is what one owner holds of a device's memory.
 type Usage struct {
@@ -328,41 +126,47 @@ type Usage struct {
 
 // Ledger lists the live buffers of the device by owner, sorted by name. A
 // closed device with closed programs has none.
-func (d *Device) Ledger() []Usage {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var list []Usage
-	for _, use := range d.ledger {
-		list = append(list, *use)
+func (d *Device) Ledger() (all []Usage) {
+	for _, u := range d.machine().Ledger() {
+		all = append(all, Usage(u))
 	}
-	slices.SortFunc(list, func(a, b Usage) int { return strings.Compare(a.Owner, b.Owner) })
-	return list
+	return all
 }
 
-// Pipelines is how many pipelines the device keeps: one for each text that its programs
-// have run.
-func (d *Device) Pipelines() int {
-	e, ok := d.eng.(*gpu)
-	if !ok {
-		return 0
+// Progress says how far a device is with building programs, all of them together: Done of
+// the Total kernels of a stage. Total grows where another program begins meanwhile, and
+// starts anew once all are done.
+type Progress struct {
+	Stage       string // compile: the driver makes machine code of a text; judge: what a text computes is tested
+	Done, Total int
+	Name        string // the kernel just done; "" at the beginning
+}
+
+// OnProgress has f called when building begins and with each kernel that is done, from
+// one goroutine at a time, until remove is called. f must return soon, and must not call
+// OnProgress or remove, nor compile.
+func (d *Device) OnProgress(f func(Progress)) (remove func()) {
+	return d.machine().OnProgress(func(p engine.Progress) { f(Progress(p)) })
+}
+
+// Refused lists what programs of d would have run, had it computed what it should: texts of
+// variants of kernels, or of merges or specialisations, for which the pass is named.
+func (d *Device) Refused() (all []string) {
+	for _, r := range d.machine().Refused() {
+		all = append(all, fmt.Sprintf("%s of %s: %s", r.Variant, r.Kernel, r.Reason))
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.pipelines)
+	return all
 }
 
-// Traffic counts the bytes of tensors moved between host and device.
-type Traffic struct{ Up, Down int64 }
-
-// Traffic returns the bytes moved since the device was opened.
-func (d *Device) Traffic() Traffic { return Traffic{d.up.Load(), d.down.Load()} }
-
-// asWords views float32 numbers as their bits.
-func asWords(x []float32) []uint32 {
-	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
-}
-
-// asBytes views words as bytes; every platform of ours is little-endian.
-func asBytes(x []uint32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
-}
+// Tune says whether programs compiled from now on take the variants of kernels that
+// are the fastest on the device, as measured, instead of those that suit it by rule.
+// Where it is not called, the environment's PUMICE_TUNE (1 or 0) decides, and without
+// that GPUs tune and software adapters do not: measuring pays where programs run long.
+//
+// What is measured, once, is every class of params that a program has: the variants that
+// can do it and pass their tests on the device, in turn, with samples of 300 ms in all;
+// building, testing and first running each comes on top. The choice is kept for later
+// processes in PUMICE_CACHE, or pumice in the user's cache folder, for the adapter, its
+// driver and this version of Pumice, and so a program computes the same bits in every run;
+// on two machines that chose differently it need not.
+func (d *Device) Tune(on bool) { d.machine().Tune(on) }

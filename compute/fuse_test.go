@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // Kernels of which the first absorbs the second.
@@ -13,10 +15,10 @@ var (
 	doubledThen  = double("double_then", "2.0 * x[id.x]")
 )
 
-var doubledTwice = compute.Rule{Name: "twice", Of: []*compute.Kernel{doubledFirst, doubledThen}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
+var doubledTwice = rule.New("twice", []*compute.Kernel{doubledFirst, doubledThen}, func(_ *compute.Tape, runs []rule.Run, _ bool) bool {
 	doubledFirst.Run(runs[0].Params, runs[0].Tensors[0], runs[1].Tensors[1]) // the test looks at the list alone
 	return true
-}}
+})
 
 // TestFuse wants two runs to become one only where nobody else sees what stands
 // between them.
@@ -64,12 +66,12 @@ func TestFuse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tape := compute.NewTape(dev)
-			tape.Use(doubledTwice)
+			rule.Use(tape, doubledTwice)
 			x, y, z := tape.Input("x", compute.F32, 5), tape.New(5), tape.New(5)
 			tape.Keep(z)
 			c.record(tape, x, y, z)
-			names := func(without ...compute.Pass) (all []string) {
-				for _, d := range tape.Lowered(without...) {
+			names := func(without ...string) (all []string) {
+				for _, d := range devicetest.Lowered(tape, without...) {
 					all = append(all, d.Kernel.Name())
 				}
 				return all
@@ -77,7 +79,7 @@ func TestFuse(t *testing.T) {
 			if got := names(); !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
-			if got := names(compute.Fuse); len(got) != len(tape.Dispatches()) {
+			if got := names("fuse"); len(got) != len(devicetest.Dispatches(tape)) {
 				t.Errorf("without fusion: %v", got)
 			}
 		})

@@ -78,7 +78,7 @@ var lookAlikes = []*compute.Kernel{
 // the reference device.
 func TestLookAlikes(t *testing.T) {
 	const n = 9
-	programs := func(t *testing.T, dev *compute.Device, k *compute.Kernel, without ...compute.Pass) []float32 {
+	programs := func(t *testing.T, dev *compute.Device, k *compute.Kernel, without ...string) []float32 {
 		t.Helper()
 		tape := compute.NewTape(dev)
 		x, a, b, y := tape.Input("x", compute.F32, n), tape.New(n), tape.Zeros(n), tape.Zeros(n)
@@ -104,7 +104,7 @@ func TestLookAlikes(t *testing.T) {
 	for _, k := range lookAlikes {
 		t.Run(k.Name(), func(t *testing.T) {
 			want := programs(t, compute.Reference(), k)
-			plain, compiled := programs(t, dev, k, compute.Passes()...), programs(t, dev, k)
+			plain, compiled := programs(t, dev, k, devicetest.Passes()...), programs(t, dev, k)
 			for i, w := range want {
 				if plain[i] != w || compiled[i] != w {
 					t.Errorf("element %d: compiled %v, uncompiled %v, by definition %v", i, compiled[i], plain[i], w)
@@ -118,11 +118,11 @@ func TestLookAlikes(t *testing.T) {
 // sum on, to add to that tensor, not to the one that the chain ends with.
 func TestChainAddsBetween(t *testing.T) {
 	dev := devicetest.Open(t)
-	if !turned.RunsOn(dev) {
+	if !devicetest.RunsOn(turned, dev) {
 		t.Skip("the device was opened with too little workgroup memory for turned")
 	}
 	const n = 9
-	for _, without := range [][]compute.Pass{nil, compute.Passes()} {
+	for _, without := range [][]string{nil, devicetest.Passes()} {
 		tape := compute.NewTape(dev)
 		x, a, sum, y := tape.Input("x", compute.F32, n), tape.New(n), tape.New(n), tape.Zeros(n)
 		copied.Run(copyParams{n}, x, sum)

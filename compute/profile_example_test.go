@@ -6,6 +6,8 @@ import (
 	"log"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/compiler"
 	"github.com/pumice-ml/pumice/layers"
 )
 
@@ -26,11 +28,11 @@ func ExampleProgram_Profile() {
 		log.Fatal(err)
 	}
 	defer p.Close()
-	steps, err := p.Steps()
+	steps, err := devicetest.Steps(p)
 	if err != nil {
 		log.Fatal(err)
 	}
-	profile, err := p.Profile(ctx, 3)
+	profile, err := (*compiler.Program)(p).Profile(ctx, 3)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/compiler"
 	"github.com/pumice-ml/pumice/layers"
 )
 
@@ -47,9 +48,9 @@ func TestProfile(t *testing.T) {
 	best := devicetest.Open(t)
 	for _, dev := range []*compute.Device{best, guaranteed, reference} {
 		devicetest.NoLeaks(t, dev)
-		want := compute.HostClock
+		want := compiler.HostClock
 		if dev == best && slices.Contains(dev.Info().Features, "timestamp-query") && dev.Info().Browser == "" && os.Getenv("PUMICE_LIMITS") != "default" {
-			want = compute.DeviceClock
+			want = compiler.DeviceClock
 		}
 		const runs = 3
 		plain, y, params := accumulator(t, dev)
@@ -66,16 +67,16 @@ func TestProfile(t *testing.T) {
 		dev.Forget(params...)
 
 		p, y, params := accumulator(t, dev)
-		steps, err := p.Steps()
+		steps, err := devicetest.Steps(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		profile, err := p.Profile(ctx, runs)
+		profile, err := (*compiler.Program)(p).Profile(ctx, runs)
 		if err != nil {
 			t.Fatalf("%v: %v", dev, err)
 		}
 		t.Logf("%v: %+v", dev, *profile)
-		if profile.Clock != want || (profile.Why == "") != (want == compute.DeviceClock) || len(profile.Times) != len(steps) {
+		if profile.Clock != want || (profile.Why == "") != (want == compiler.DeviceClock) || len(profile.Times) != len(steps) {
 			t.Errorf("%v: %d times of %d dispatches by the %s (%s), want the %s", dev, len(profile.Times), len(steps), profile.Clock, profile.Why, want)
 		}
 		var sum time.Duration
@@ -93,11 +94,11 @@ func TestProfile(t *testing.T) {
 		}
 		stopped, stop := context.WithCancel(ctx)
 		stop()
-		if _, err := p.Profile(stopped, 1); !errors.Is(err, context.Canceled) {
+		if _, err := (*compiler.Program)(p).Profile(stopped, 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v: with a cancelled context: %v", dev, err)
 		}
 		p.Close()
-		if _, err := p.Profile(ctx, 1); !errors.Is(err, compute.ErrClosed) {
+		if _, err := (*compiler.Program)(p).Profile(ctx, 1); !errors.Is(err, compute.ErrClosed) {
 			t.Errorf("%v: after Close: %v", dev, err)
 		}
 		dev.Forget(params...)

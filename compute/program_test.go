@@ -10,6 +10,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 func TestClosed(t *testing.T) {
@@ -60,7 +61,7 @@ func TestConstant(t *testing.T) {
 		if after := len(dev.Ledger()); after != before {
 			t.Errorf("a closed program left %+v", dev.Ledger())
 		}
-		found, err := tape.Verify(ctx, nil)
+		found, err := devicetest.Verify(tape, nil)
 		if dev.IsReference() {
 			return
 		}
@@ -73,7 +74,7 @@ func TestConstant(t *testing.T) {
 func TestCompileTwice(t *testing.T) {
 	devices(t, func(t *testing.T, dev *compute.Device) {
 		tape := compute.NewTape(dev)
-		tape.Use(doubleRules()...)
+		rule.Use(tape, doubleRules()...)
 		x, y, z := tape.Input("x", compute.F32, 5), tape.New(5), tape.New(5)
 		nested.Run(doubleParams{5}, x, y)
 		tape.Keep(y)
@@ -111,8 +112,8 @@ func TestCompileTwice(t *testing.T) {
 		check(second, y, 4)
 		check(third, y, 6)
 		check(third, z, 12)
-		a, errA := first.Steps()
-		b, errB := second.Steps()
+		a, errA := devicetest.Steps(first)
+		b, errB := devicetest.Steps(second)
 		for i := range b {
 			b[i].Judged = a[i].Judged // the second time it is remembered
 		}
@@ -127,7 +128,7 @@ func TestParams(t *testing.T) {
 	devices(t, func(t *testing.T, dev *compute.Device) {
 		sum := compute.NewParam("sum", 8)
 		sum.Data[2] = 5
-		before := dev.Traffic()
+		before := devicetest.Machine(dev).Traffic()
 		var programs []*compute.Program
 		for range 2 {
 			tape := compute.NewTape(dev)
@@ -140,7 +141,7 @@ func TestParams(t *testing.T) {
 			defer p.Close()
 			programs = append(programs, p)
 		}
-		if up := dev.Traffic().Up - before.Up; up != 32 {
+		if up := devicetest.Machine(dev).Traffic().Up - before.Up; up != 32 {
 			t.Errorf("%d bytes went up, want the parameter's 32 once", up)
 		}
 		for _, p := range programs {

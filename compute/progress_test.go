@@ -5,6 +5,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/engine"
 )
 
 // Whoever asks is told of each text that a program compiles, once, when the driver is
@@ -13,7 +14,7 @@ func TestProgress(t *testing.T) {
 	dev := devicetest.Open(t)
 	told := make(chan compute.Progress, 100)
 	remove := dev.OnProgress(func(p compute.Progress) {
-		if p.Stage == compute.Compiling {
+		if p.Stage == engine.Compiling {
 			told <- p
 		}
 	})
@@ -31,10 +32,10 @@ func TestProgress(t *testing.T) {
 		}
 		p.Close()
 	}
-	before := dev.Pipelines()
+	before := devicetest.Machine(dev).Pipelines()
 	build()
 	var last compute.Progress
-	for names := 0; names < dev.Pipelines()-before; {
+	for names := 0; names < devicetest.Machine(dev).Pipelines()-before; {
 		p := <-told
 		if p.Done > p.Total || p.Name == "" && p.Done == p.Total {
 			t.Errorf("told of %+v", p)

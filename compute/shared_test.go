@@ -7,6 +7,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // turned turns the order of the elements round, through 20,000 bytes of workgroup memory.
@@ -34,7 +35,7 @@ fn forward() {
 // TestShared wants a kernel on devices that have the workgroup memory it uses, and an
 // error on others.
 func TestShared(t *testing.T) {
-	if got := turned.Entry().Shared; got != 20_000 {
+	if got := (*ir.Kernel)(turned).Entry().Shared; got != 20_000 {
 		t.Errorf("%d bytes of workgroup memory, want 20,000", got)
 	}
 	small, err := compute.Open(ctx, compute.Want{Name: devicetest.Open(t).Info().Name, DefaultLimits: true})
@@ -47,10 +48,10 @@ func TestShared(t *testing.T) {
 		x, y := tape.Input("x", compute.F32, 7), tape.New(7)
 		turned.Run(struct{ N uint32 }{7}, x, y)
 		tape.Keep(y)
-		found, err := tape.Verify(ctx, func(p *compute.Program) error { return p.Write(x, ramp(7)) })
+		found, err := devicetest.Verify(tape, func(p *compute.Program) error { return p.Write(x, ramp(7)) })
 		if dev.Info().Limits.WorkgroupStorage >= 20_000 {
 			devicetest.Check(t, found, err)
-		} else if !errors.Is(err, compute.ErrLimit) || turned.RunsOn(dev) {
+		} else if !errors.Is(err, compute.ErrLimit) || devicetest.RunsOn(turned, dev) {
 			t.Errorf("%d bytes of workgroup memory: got %v, want ErrLimit", dev.Info().Limits.WorkgroupStorage, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // withF16 is a device that stores f16, or nil for one that does not and says so.
@@ -70,7 +71,7 @@ func TestF16(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	before := dev.Traffic()
+	before := devicetest.Machine(dev).Traffic()
 	got, wide, back := make([]float32, 5), make([]float32, 5), make([]float32, 5)
 	// 1 + 2^-11 lies between two f16, and goes to the even one; 65520 is beyond the
 	// largest; 2^-24 is the smallest.
@@ -90,7 +91,7 @@ func TestF16(t *testing.T) {
 	if wide[1] != 4+0x1p-7 || wide[4] != 0.39990234375 {
 		t.Errorf("got %v as f32, want twice %v", wide, got)
 	}
-	if used := dev.Traffic(); used.Up-before.Up != 10 || used.Down-before.Down != 10+20+10 {
+	if used := devicetest.Machine(dev).Traffic(); used.Up-before.Up != 10 || used.Down-before.Down != 10+20+10 {
 		t.Errorf("%d bytes up and %d down, want 10 and 40", used.Up-before.Up, used.Down-before.Down)
 	}
 	if use := dev.Ledger(); len(use) != 1 || use[0].Bytes != 10+10+20 {
@@ -120,7 +121,7 @@ func TestF16Param(t *testing.T) {
 				t.Errorf("%v is %v, its gradient %v", p.Name, x, tape.Grad(x))
 			}
 		}
-		p, err := tape.Compile(compute.Join)
+		p, err := tape.Compile("join")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +159,7 @@ func TestF16Param(t *testing.T) {
 		t.Fatal(err)
 	}
 	q, z := double()
-	if steps, err := q.Steps(); err != nil || len(steps) != 3 || steps[0].Kernel != "cast.forward" {
+	if steps, err := devicetest.Steps(q); err != nil || len(steps) != 3 || steps[0].Kernel != "cast.forward" {
 		t.Errorf("%v, %v, want one cast and two products", steps, err)
 	}
 	want(q, z, [2]float32{12, 4})
@@ -194,7 +195,7 @@ func TestF16Judged(t *testing.T) {
 	if dev == nil {
 		return
 	}
-	if wrong, err := dev.CheckF16(rough); err != nil || !strings.Contains(wrong[rough], "off by") {
+	if wrong, err := devicetest.Machine(dev).CheckF16((*ir.Kernel)(rough)); err != nil || !strings.Contains(wrong[(*ir.Kernel)(rough)], "off by") {
 		t.Errorf("got %v, %v, want a refusal", wrong, err)
 	}
 	p := compute.NewParam("p", 3)

@@ -1,193 +1,78 @@
 package compute
 
-import (
-	"fmt"
-	"slices"
-)
+import "github.com/pumice-ml/pumice/internal/ir"
 
 // DType is the type of a tensor's elements.
-type DType uint8
+type DType = ir.DType
 
 // The element types. U32 holds labels, indices, packed bytes and random state. F16 is
-// how numbers may be stored (see Tape.Storage); kernels compute with f32.
+// how numbers may be stored (see Tape); kernels compute with f32.
 const (
-	F32 DType = iota
-	U32
-	F16
+	F32 = ir.F32
+	U32 = ir.U32
+	F16 = ir.F16
 )
-
-func (d DType) String() string { return [...]string{"f32", "u32", "f16"}[d] }
-
-// numbers is the type on the host: F32 of what is stored as f16.
-func (d DType) numbers() DType {
-	if d == F16 {
-		return F32
-	}
-	return d
-}
-
-// bytes of n elements.
-func (d DType) bytes(n int) int64 {
-	if d == F16 {
-		return int64(n) * 2
-	}
-	return int64(n) * 4
-}
 
 // Param is a named array on the host that outlives tapes: a weight, a running
 // statistic, optimizer state, a data set. A device uploads it when a tape first
 // uses it, and every tape on that device shares the copy there. Device.Download
 // brings the device's values back to the host, Device.Upload replaces them.
-type Param struct {
-	Name  string
-	Shape []int
-	Data  []float32 // elements where Ints is nil, row-major
-	Ints  []uint32  // elements of a U32 array
-	// Frozen says that the array is not trained: running statistics, state.
-	Frozen bool
-	// Init fills Data from a stream of random numbers of its own (see RandomBits);
-	// nil leaves the array as it is.
-	Init func(p *Param, seed, stream uint32)
-
-	half *Param // the f16 copy
-	of   *Param // the parameter that this one is the f16 copy of, or nil
-}
+//
+//	Name  string
+//	Shape []int
+//	Data  []float32 // elements where Ints is nil, row-major
+//	Ints  []uint32  // elements of a U32 array
+//	// Frozen says that the array is not trained: running statistics, state.
+//	Frozen bool
+//	// Init fills Data from a stream of random numbers of its own (see RandomBits);
+//	// nil leaves the array as it is.
+//	Init func(p *Param, seed, stream uint32)
+//
+// Its methods are Len, the number of elements, and DType, U32 where it holds Ints, else F32.
+type Param = ir.Param
 
 // NewParam returns an array of zeros.
-func NewParam(name string, shape ...int) *Param {
-	return &Param{Name: name, Shape: slices.Clone(shape), Data: make([]float32, Elements(shape))}
-}
+func NewParam(name string, shape ...int) *Param { return ir.NewParam(name, shape...) }
 
 // NewParamU32 returns a frozen U32 array of zeros.
-func NewParamU32(name string, shape ...int) *Param {
-	return &Param{Name: name, Shape: slices.Clone(shape), Ints: make([]uint32, Elements(shape)), Frozen: true}
-}
-
-// DType is U32 where p holds Ints, else F32.
-func (p *Param) DType() DType {
-	if p.of != nil {
-		return F16
-	}
-	if p.Ints != nil {
-		return U32
-	}
-	return F32
-}
-
-// Len is the number of elements.
-func (p *Param) Len() int { return Elements(p.Shape) }
-
-// words are the elements' bits on the host.
-func (p *Param) words() []uint32 {
-	if p.of != nil {
-		p = p.of
-	}
-	if p.Ints != nil {
-		return p.Ints
-	}
-	return asWords(p.Data)
-}
-
-func (p *Param) check(op string) {
-	if p.of != nil {
-		p = p.of
-	}
-	n := len(p.Data)
-	if p.Ints != nil {
-		n = len(p.Ints)
-		if p.Data != nil {
-			panic(fmt.Sprintf("compute: %s: parameter %q has both Data and Ints", op, p.Name))
-		}
-	}
-	if n != Elements(p.Shape) {
-		panic(fmt.Sprintf("compute: %s: parameter %q has %d elements, want %d for shape %v", op, p.Name, n, Elements(p.Shape), p.Shape))
-	}
-}
+func NewParamU32(name string, shape ...int) *Param { return ir.NewParamU32(name, shape...) }
 
 // Elements is the number of elements of a shape: the product of its dimensions,
 // 1 where it has none. It panics on a negative dimension.
-func Elements(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		if d < 0 {
-			panic(fmt.Sprintf("compute: shape %v has a negative dimension", shape))
-		}
-		n *= d
-	}
-	return n
-}
+func Elements(shape []int) int { return ir.Elements(shape) }
 
 // Tensor is an array that a tape's kernels read and write. It belongs to its
 // tape; the values live on the tape's device once the tape is compiled.
-type Tensor struct {
-	tape  *Tape
-	shape []int
-	dtype DType
-	base  *slot // shared by all reshaped views
+type Tensor ir.Tensor
+
+// inner are the tensors as the compiler has them.
+func inner(tensors []*Tensor) []*ir.Tensor {
+	all := make([]*ir.Tensor, len(tensors))
+	for i, x := range tensors {
+		all[i] = (*ir.Tensor)(x)
+	}
+	return all
 }
-
-// slot is what a tensor's elements are kept in: one buffer of a program, or a
-// parameter's buffer on the device.
-type slot struct {
-	id     int
-	name   string
-	n      int
-	dtype  DType
-	param  *Param    // nil for what belongs to the program
-	copied bool      // the f16 copy of a parameter that every run makes
-	input  bool      // written by the host
-	values []float32 // of a constant, written when the program is compiled
-	zeroed bool      // starts every run at zero
-	keep   bool      // may be read back
-	first  *Tensor
-	grad   *slot
-	// members are the tensors that have places in this one, for batch.
-	members []member
-}
-
-// member is a tensor with a place in a larger one.
-type member struct {
-	*slot
-	at int // elements before it
-}
-
-// made reports whether kernels make the elements, and not the host.
-func (s *slot) made() bool { return s.param == nil && !s.input }
-
-// words of 4 bytes that hold the elements.
-func (s *slot) words() int { return int(s.dtype.bytes(s.n)+3) / 4 }
 
 // Shape is the tensor's dimensions; the caller must not change it.
-func (x *Tensor) Shape() []int { return x.shape }
-
-// Tape is the tape that x belongs to.
-func (x *Tensor) Tape() *Tape { return x.tape }
-
-// Same reports whether x and y are views of the same elements.
-func (x *Tensor) Same(y *Tensor) bool { return x.base == y.base }
+func (x *Tensor) Shape() []int { return (*ir.Tensor)(x).Shape() }
 
 // Dim is dimension i, counted from the end where i is negative.
-func (x *Tensor) Dim(i int) int {
-	if i < 0 {
-		i += len(x.shape)
-	}
-	return x.shape[i]
-}
+func (x *Tensor) Dim(i int) int { return (*ir.Tensor)(x).Dim(i) }
 
 // Len is the number of elements.
-func (x *Tensor) Len() int { return x.base.n }
+func (x *Tensor) Len() int { return (*ir.Tensor)(x).Len() }
 
 // DType is the type of the elements.
-func (x *Tensor) DType() DType { return x.dtype }
+func (x *Tensor) DType() DType { return (*ir.Tensor)(x).DType() }
 
 // Param is the parameter whose values x holds, or nil.
-func (x *Tensor) Param() *Param {
-	if p := x.base.param; p == nil || p.of == nil {
-		return p
-	}
-	return x.base.param.of
-}
+func (x *Tensor) Param() *Param { return (*ir.Tensor)(x).Param() }
 
-func (x *Tensor) String() string {
-	return fmt.Sprintf("%s %s%v", x.base.name, x.dtype, x.shape)
-}
+// Same reports whether x and y are views of the same elements.
+func (x *Tensor) Same(y *Tensor) bool { return (*ir.Tensor)(x).Same((*ir.Tensor)(y)) }
+
+// Tape is the tape that x belongs to.
+func (x *Tensor) Tape() *Tape { return (*Tape)((*ir.Tensor)(x).Tape()) }
+
+func (x *Tensor) String() string { return (*ir.Tensor)(x).String() }

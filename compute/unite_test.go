@@ -7,6 +7,9 @@ import (
 	"testing/fstest"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // plus is z = a + b with a factor for a, in a shader of its own for each name.
@@ -41,14 +44,14 @@ var (
 	unitedWrong = plus("united_wrong", "3.0 * a[id.x] + b[id.x]", 2)
 )
 
-func unite(k, first, then *compute.Kernel) compute.Rule {
-	return compute.Rule{Name: k.Name(), Of: []*compute.Kernel{first, then}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
+func unite(k, first, then *compute.Kernel) ir.Rule {
+	return rule.New(k.Name(), []*compute.Kernel{first, then}, func(_ *compute.Tape, runs []rule.Run, _ bool) bool {
 		ok := runs[1].Tensors[0].Same(runs[0].Tensors[1])
 		if ok {
 			k.Run(runs[0].Params, runs[0].Tensors[0], runs[1].Tensors[1], runs[1].Tensors[2])
 		}
 		return ok
-	}}
+	})
 }
 
 // TestUnite wants one run in the place of two where nobody sees what stands between them,
@@ -118,22 +121,22 @@ func TestUnite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			record := func() (*compute.Tape, []*compute.Tensor) {
 				tape := compute.NewTape(dev)
-				tape.Use(unite(united, unitedFirst, unitedThen), unite(unitedWrong, wrongFirst, wrongThen))
+				rule.Use(tape, unite(united, unitedFirst, unitedThen), unite(unitedWrong, wrongFirst, wrongThen))
 				x, y, w, z := tape.Input("x", compute.F32, 5), tape.New(5), tape.Input("w", compute.F32, 5), tape.New(5)
 				tape.Keep(z)
 				c.record(tape, x, y, w, z)
 				return tape, []*compute.Tensor{x, w, z}
 			}
 			var first []float32
-			for _, without := range [][]compute.Pass{nil, {compute.Fuse}} {
+			for _, without := range [][]string{nil, {"fuse"}} {
 				tape, tensors := record()
-				recorded := len(tape.Dispatches())
-				prog, err := tape.Compile(append(without, compute.Join, compute.Chain)...)
+				recorded := len(devicetest.Dispatches(tape))
+				prog, err := tape.Compile(append(without, "join", "chain")...)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer prog.Close()
-				steps, err := prog.Steps()
+				steps, err := devicetest.Steps(prog)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -162,7 +165,7 @@ func TestUnite(t *testing.T) {
 			}
 		})
 	}
-	if r := dev.Refused(); len(r) != 1 || r[0].Kernel != "wrong_first.forward" || r[0].Variant != "united_wrong.forward" {
+	if r := devicetest.Machine(dev).Refused(); len(r) != 1 || r[0].Kernel != "wrong_first.forward" || r[0].Variant != "united_wrong.forward" {
 		t.Errorf("refused: %+v", r)
 	}
 }

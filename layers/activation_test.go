@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"context"
 	"math"
 	"testing"
 
@@ -64,7 +63,7 @@ func TestActivationAccuracy(t *testing.T) {
 			y := l.Forward(tape, in)
 			tape.Keep(y, tape.Grad(in))
 			tape.Backward(y)
-			found, err := tape.Verify(context.Background(), func(p *compute.Program) error { return p.Write(in, x) })
+			found, err := devicetest.Verify(tape, func(p *compute.Program) error { return p.Write(in, x) })
 			devicetest.Check(t, found, err)
 		})
 	}

@@ -34,7 +34,7 @@ func chainedF32(t *testing.T, dev *compute.Device, variant string, record func(t
 func chainedAs(t *testing.T, dev *compute.Device, storage compute.DType, variant string, record func(tape *compute.Tape, value func(dims ...int) *compute.Tensor) *compute.Tensor) (launches []string) {
 	t.Helper()
 	var first []uint32
-	for _, without := range [][]compute.Pass{{compute.Join}, {compute.Join, compute.Chain}} {
+	for _, without := range [][]string{{"join"}, {"join", "chain"}} {
 		tape := compute.NewTape(dev, &tapeoption.Switches{Variant: variant})
 		tape.Storage, tape.Training, tape.Clock = storage, true, compute.NewParamU32("clock", 2)
 		var inputs []*compute.Tensor
@@ -69,7 +69,7 @@ func chainedAs(t *testing.T, dev *compute.Device, storage compute.DType, variant
 			t.Fatal(err)
 		}
 		if first == nil {
-			steps, err := p.Steps()
+			steps, err := devicetest.Steps(p)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // TestTune measures the variants of a product, those for other adapters and of several
@@ -41,7 +42,7 @@ func TestTune(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Close()
-	choices := dev.Choices()
+	choices := devicetest.Machine(dev).Choices()
 	if len(choices) != 1 {
 		t.Fatalf("choices %+v, want one", choices)
 	}
@@ -53,9 +54,9 @@ func TestTune(t *testing.T) {
 		t.Errorf("candidates %+v", choices[0].Candidates)
 	}
 	tape, write := product(31)
-	found, err := tape.Verify(context.Background(), write)
+	found, err := devicetest.Verify(tape, write)
 	devicetest.Check(t, found, err)
-	if again := dev.Choices(); len(again) != 1 {
+	if again := devicetest.Machine(dev).Choices(); len(again) != 1 {
 		t.Errorf("a batch of the same class has a choice of its own: %+v", again)
 	}
 }
@@ -71,9 +72,9 @@ func TestClasses(t *testing.T) {
 		y := Sequential{NewConv2D(channels, 16, 3), MaxPool2D{Size: 2}, Flatten{}, NewLinear(144, 5)}.Forward(tape, x)
 		tape.Seed(y, 1)
 		tape.BackwardFromGrads()
-		for _, d := range tape.Dispatches() {
-			if len(tape.Variants(d.Kernel)) > 0 {
-				all = append(all, d.Kernel.Name()+" "+tape.Class(d))
+		for _, d := range devicetest.Dispatches(tape) {
+			if len((*ir.Tape)(tape).Variants(d.Kernel)) > 0 {
+				all = append(all, d.Kernel.Name()+" "+(*ir.Tape)(tape).Class(d))
 			}
 		}
 		return all

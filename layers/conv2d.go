@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // Conv2D is the two-dimensional convolution of PyTorch (cross-correlation): each
@@ -121,13 +122,13 @@ func convShape(x, w []int, stride, pad, dilation, groups int) convParams {
 // forward records y += bias + convolution of x. Bias is any tensor where p is
 // not Biased.
 func (p convParams) forward(x, weight, bias, y *compute.Tensor) {
-	y.Tape().Use(convRules()...)
+	rule.Use(y.Tape(), convRules()...)
 	convForward.Run(p, x, weight, bias, y)
 }
 
 // inputGradient records dx += the gradient of the input.
 func (p convParams) inputGradient(weight, dy, dx *compute.Tensor) {
-	dx.Tape().Use(convRules()...)
+	rule.Use(dx.Tape(), convRules()...)
 	convBackwardX.Run(p, weight, dy, dx)
 }
 
@@ -143,7 +144,7 @@ func (p convParams) weightGradient(t *compute.Tape, x, dy, dw, db *compute.Tenso
 	}
 	p.Splits = p.splitsOn(t.Device().Info())
 	parts := t.NewF32(int(p.Splits), p.length())
-	t.Use(convRules()...)
+	rule.Use(t, convRules()...)
 	convSplit.Run(p, x, dy, parts)
 	if db != nil {
 		convJoinBiased.Run(p, parts, dw, db)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
@@ -45,7 +46,7 @@ func BenchmarkConv2D(b *testing.B) {
 						t.SetGrad(y, t.Input("dy", compute.F32, y.Shape()...))
 						t.BackwardFromGrads()
 						t.Keep(map[string]*compute.Tensor{"y": y, "dx": t.Grad(x), "dw": t.Grad(t.Param(l.Weight))}[what])
-						if taken := slices.ContainsFunc(t.Lowered(), func(d compute.Dispatch) bool {
+						if taken := slices.ContainsFunc(devicetest.Lowered(t), func(d ir.Dispatch) bool {
 							return strings.Contains(d.Kernel.Name(), variant[:min(5, len(variant))])
 						}); !taken && !dev.IsReference() && variant != "plain" {
 							b.Skip("the variant has no kernel for this: another would be timed under its name")
@@ -67,7 +68,7 @@ func measure(b *testing.B, t *compute.Tape) (flops float64) {
 		b.Fatal(err)
 	}
 	defer p.Close()
-	steps, err := p.Steps()
+	steps, err := devicetest.Steps(p)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func newConvDirect(name, consts, weights string) convDirect {
 	}
 }
 
-func (d convDirect) channels() uint32 { return uint32(d.forward.Const("channels")) }
+func (d convDirect) channels() uint32 { return uint32(constant(d.forward, "channels")) }
 
 // takes reports whether d computes so many channels of a group, sums of so many terms:
 // where that is not for a tile, nor more taps than should be written out. Asked for, any
@@ -45,7 +45,7 @@ func (d convDirect) takes(asked bool, p convParams, channels, terms uint32) bool
 // takesWeights reports whether d computes the gradient of the weights: where that is not
 // for a tile, and each invocation has several spots. Asked for, any channels will do.
 func (d convDirect) takesWeights(asked bool, p convParams) bool {
-	if int(p.S) > d.split.Const("widest") || p.part() > longest {
+	if int(p.S) > constant(d.split, "widest") || p.part() > longest {
 		return false
 	}
 	tile, _ := p.ranges()
@@ -56,7 +56,7 @@ func (d convDirect) takesWeights(asked bool, p convParams) bool {
 // of the weights, each with a range of spots that is worth one; 0 where they do not take it.
 func (p convParams) directRanges() uint32 {
 	spots := p.N * p.OH * p.OW
-	if tile, _ := p.ranges(); tile > 0 || int(p.S) > convDirects[0].split.Const("widest") || spots < longPart {
+	if tile, _ := p.ranges(); tile > 0 || int(p.S) > constant(convDirects[0].split, "widest") || spots < longPart {
 		return 0
 	}
 	d := convDirects[1]

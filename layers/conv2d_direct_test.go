@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
@@ -33,11 +33,11 @@ func TestConv2DDirect(t *testing.T) {
 					d.backwardX.Run(p, w, dy, dx)
 				}
 				tape.Keep(y, dx, part)
-				var without []compute.Pass
+				var without []string
 				if !devicetest.Full() {
 					without = unbaked()
 				}
-				found, err := tape.Verify(context.Background(), writeAll(values), without...)
+				found, err := devicetest.Verify(tape, writeAll(values), without...)
 				devicetest.Check(t, found, err)
 			})
 		}
@@ -92,12 +92,12 @@ func TestConv2DDirectWeights(t *testing.T) {
 				tape.SetGrad(y, input(tape, values, "dy", 1, y.Shape()...))
 				tape.BackwardFromGrads()
 				tape.Keep(tape.Grad(tape.Param(l.Weight)))
-				if !slices.ContainsFunc(tape.Lowered(), func(d compute.Dispatch) bool {
+				if !slices.ContainsFunc(devicetest.Lowered(tape), func(d ir.Dispatch) bool {
 					return strings.HasPrefix(d.Kernel.Name(), "conv2d_direct_weights.split")
 				}) {
 					t.Error("another kernel computes it")
 				}
-				found, err := tape.Verify(context.Background(), writeAll(values))
+				found, err := devicetest.Verify(tape, writeAll(values))
 				devicetest.Check(t, found, err)
 			})
 		}

@@ -4,13 +4,15 @@ import (
 	"slices"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // convRules are the rules of a convolution and its gradients, the preferred first: what
 // GPUs take, a product of matrices where it is one, Winograd's where it is exact enough,
 // and tiles; then what was made for processors; and the ReLU that is done with the sums.
-func convRules() (rules []compute.Rule) {
-	add := func(name string, suits func(compute.Info) bool, of *compute.Kernel, record func(t *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool) *compute.Rule {
+func convRules() (rules []ir.Rule) {
+	add := func(name string, suits func(compute.Info) bool, of *compute.Kernel, record func(t *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool) *ir.Rule {
 		rules = append(rules, variant(name, of, suits, record))
 		return &rules[len(rules)-1]
 	}
@@ -36,10 +38,10 @@ func convRules() (rules []compute.Rule) {
 	}{{"winograd4", winograd4Suits, winograd4}, {"winograd2", hardware, winograd2}} {
 		add(w.name, w.suits, convForward, func(t *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
 			return (asked || w.taken(p)) && w.record(t, p, false, x[0], x[1], x[2], x[3])
-		}).Prove = func(dev *compute.Device) error { return w.prove(dev, false) }
+		}).Prove = rule.Prove(func(dev *compute.Device) error { return w.prove(dev, false) })
 		add(w.name, w.suits, convBackwardX, func(t *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
 			return p.StrideH == 1 && p.StrideW == 1 && (asked || w.taken(p.turned())) && w.record(t, p.turned(), true, x[1], x[0], x[0], x[2])
-		}).Prove = func(dev *compute.Device) error { return w.prove(dev, true) }
+		}).Prove = rule.Prove(func(dev *compute.Device) error { return w.prove(dev, true) })
 	}
 	for _, c := range convTiles {
 		add(c.name, c.suits, convForward, func(_ *compute.Tape, p convParams, x []*compute.Tensor, asked bool) bool {
@@ -83,22 +85,20 @@ func convRules() (rules []compute.Rule) {
 	for _, s := range convSplits {
 		add(s.name, s.suits, convSplit, s.record)
 	}
-	return append(rules, compute.Rule{
-		Name: "rectified", Of: []*compute.Kernel{convForward, reluForward}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
-			p, x, relu := runs[0].Params.(convParams), runs[0].Tensors, runs[1].Tensors
-			if p.Rectified != 0 || !relu[0].Same(x[3]) || relu[1].Same(x[3]) {
-				return false
-			}
-			p.Rectified = 1
-			convForward.Run(p, append(slices.Clone(x[:3]), relu[1])...)
-			return true
-		},
-	})
+	return append(rules, rule.New("rectified", []*compute.Kernel{convForward, reluForward}, func(_ *compute.Tape, runs []rule.Run, _ bool) bool {
+		p, x, relu := runs[0].Params.(convParams), runs[0].Tensors, runs[1].Tensors
+		if p.Rectified != 0 || !relu[0].Same(x[3]) || relu[1].Same(x[3]) {
+			return false
+		}
+		p.Rectified = 1
+		convForward.Run(p, append(slices.Clone(x[:3]), relu[1])...)
+		return true
+	}))
 }
 
 // class is p in a class of batches.
 func (p convParams) class() any {
-	p.N, p.Splits = compute.BatchClass(p.N), compute.BatchClass(p.Splits)
+	p.N, p.Splits = ir.BatchClass(p.N), ir.BatchClass(p.Splits)
 	return p
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 	"github.com/pumice-ml/pumice/layers/layertest"
 )
@@ -111,7 +112,7 @@ func TestConv2DVariants(t *testing.T) {
 			tape.Keep(y)
 			tape.Keep(tape.Grad(x))
 			tape.Keep(tape.Grad(tape.Param(l.Weight)))
-			found, err := tape.Verify(context.Background(), func(p *compute.Program) error {
+			found, err := devicetest.Verify(tape, func(p *compute.Program) error {
 				values := make([]float32, x.Len()+dy.Len())
 				for i := range values {
 					values[i] = 2*float32(compute.Uniform(compute.RandomBits(6, 0, 0, uint32(i))[0])) - 1
@@ -128,7 +129,7 @@ func TestConv2DVariants(t *testing.T) {
 // registers is the length of a shader's array, in vec4s.
 func registers(t *testing.T, k *compute.Kernel, array string) uint32 {
 	t.Helper()
-	m := regexp.MustCompile(`var<private> ` + array + `: array<(f32|vec4<f32>), (\d+)>`).FindStringSubmatch(k.Shader().Text)
+	m := regexp.MustCompile(`var<private> ` + array + `: array<(f32|vec4<f32>), (\d+)>`).FindStringSubmatch((*ir.Kernel)(k).Shader().Text)
 	if m == nil {
 		t.Fatalf("%s has no array %s", k.Name(), array)
 	}
@@ -178,7 +179,7 @@ func TestConv2DTiles(t *testing.T) {
 // which hold them in registers.
 func TestTilesFit(t *testing.T) {
 	sums, seen := registers(t, convTiled, "sum"), registers(t, convTiled, "seen")
-	subgroup8 := compute.Kernels()[slices.IndexFunc(compute.Kernels(), func(k *compute.Kernel) bool { return k.Name() == "conv2d_subgroup.forward" })]
+	subgroup8 := (*compute.Kernel)(ir.Kernels()[slices.IndexFunc(ir.Kernels(), func(k *ir.Kernel) bool { return k.Name() == "conv2d_subgroup.forward" })])
 	subgroupSums, subgroupSeen, subgroupWeights := registers(t, subgroup8, "sum"), registers(t, subgroup8, "seen"), registers(t, subgroup8, "weights")
 	weightSums, weightSeen := registers(t, convTiledSplit, "sum"), registers(t, convTiledSplit, "seen")
 	tiled := 0

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/judge"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
@@ -34,11 +37,11 @@ func newWholeConv(p convParams, backward bool, value func(stream uint32, i int) 
 	}
 	x, weight, dy := fill(0, p.N*p.C*p.H*p.W), fill(1, p.K*p.C/p.Groups*p.R*p.S), fill(2, p.N*p.K*p.OH*p.OW)
 	c.a, c.b, c.bias = x, weight, fill(3, p.K)
-	r := &compute.Reference32{Kernel: convForward, Params: p}
+	r := &compute.Reference32{Kernel: (*ir.Kernel)(convForward), Params: p}
 	model, size := compute.DotOf(convParams.terms), len(dy)
 	if backward {
 		c.a, c.b, c.bias = weight, dy, nil
-		r.Kernel, size = convBackwardX, len(x)
+		r.Kernel, size = (*ir.Kernel)(convBackwardX), len(x)
 		model = compute.DotOf(func(p convParams) int { return int(p.K / p.Groups * p.R * p.S) })
 	}
 	start := make([]float32, size)
@@ -88,14 +91,14 @@ func (c *wholeConv) run(t *testing.T, dev *compute.Device, variant string) (got 
 		write[bias] = c.bias
 		c.p.forward(a, b, bias, y)
 	}
-	differences, err := tape.Judge(context.Background(), func(p *compute.Program) error {
+	differences, err := compiler.Judge(context.Background(), (*ir.Tape)(tape), func(p *compiler.Program) error {
 		for x, v := range write {
-			if err := p.Write(x, v); err != nil {
+			if err := p.Write((*ir.Tensor)(x), v); err != nil {
 				return err
 			}
 		}
 		return nil
-	}, func(j *compute.Judged) {
+	}, func(j *judge.Judged) {
 		kernels = append(kernels, j.Kernel.Name())
 		got = slices.Clone(j.Got) // the last is of y
 		for i := range got {

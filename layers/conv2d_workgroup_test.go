@@ -79,11 +79,11 @@ func writeAll(values map[*compute.Tensor][]float32) func(*compute.Program) error
 // unbaked are the passes left out for kernels that are large, so that drivers compile one
 // text for all shapes, and one that adds where it could assign: most of the time of
 // these tests is the driver's compiler.
-func unbaked() []compute.Pass {
+func unbaked() []string {
 	if devicetest.Full() {
-		return []compute.Pass{compute.Specialise}
+		return []string{"specialise"}
 	}
-	return []compute.Pass{compute.Specialise, compute.Accumulate}
+	return []string{"specialise", "accumulate"}
 }
 
 // TestConv2DWorkgroup judges each tile, forwards and backwards, at shapes that do not
@@ -93,14 +93,14 @@ func TestConv2DWorkgroup(t *testing.T) {
 	dev := devicetest.Open(t)
 	devicetest.NoLeaks(t, dev)
 	for _, tile := range convTiles {
-		if !tile.kernel.RunsOn(dev) {
+		if !devicetest.RunsOn(tile.kernel, dev) {
 			continue
 		}
 		for _, c := range convCases {
 			t.Run(fmt.Sprint(tile.name, c), func(t *testing.T) {
 				tape := compute.NewTape(dev, &tapeoption.Switches{Row: 4})
 				_, _, values := c.runTile(tape, tile)
-				found, err := tape.Verify(context.Background(), writeAll(values), unbaked()...)
+				found, err := devicetest.Verify(tape, writeAll(values), unbaked()...)
 				devicetest.Check(t, found, err)
 			})
 		}
@@ -130,15 +130,15 @@ func TestConv2DWorkgroupVariants(t *testing.T) {
 			tape.Keep(z)
 		}
 		taken := 0
-		for _, d := range tape.Lowered() {
-			if slices.Contains([]*compute.Kernel{tile.kernel, tile.backwardX, tile.split}, d.Kernel) {
+		for _, d := range devicetest.Lowered(tape) {
+			if slices.Contains([]*compute.Kernel{tile.kernel, tile.backwardX, tile.split}, (*compute.Kernel)(d.Kernel)) {
 				taken++
 			}
 		}
 		if taken != 3 {
 			t.Errorf("%s: %d kernels of the tile, want 3", tile.name, taken)
 		}
-		found, err := tape.Verify(context.Background(), writeAll(values))
+		found, err := devicetest.Verify(tape, writeAll(values))
 		devicetest.Check(t, found, err)
 		dev.Forget(l.Weight, l.Bias)
 	}
@@ -150,7 +150,7 @@ func TestConv2DWorkgroupBits(t *testing.T) {
 	dev := devicetest.Open(t)
 	var first [2][]float32
 	for i, tile := range convTiles {
-		if !tile.kernel.RunsOn(dev) {
+		if !devicetest.RunsOn(tile.kernel, dev) {
 			continue
 		}
 		for _, n := range []int{1, 2 + i} {

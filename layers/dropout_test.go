@@ -108,8 +108,8 @@ func run(t *testing.T, tape *compute.Tape, write, read map[*compute.Tensor][]flo
 func TestDropoutRecordsNothing(t *testing.T) {
 	tape := compute.NewTape(compute.Reference())
 	x := tape.Input("x", compute.F32, 3)
-	if y := (Dropout{0.5}).Forward(tape, x); y != x || len(tape.Dispatches()) != 0 {
-		t.Errorf("evaluation: got %v and %d dispatches, want x and none", y, len(tape.Dispatches()))
+	if y := (Dropout{0.5}).Forward(tape, x); y != x || len(devicetest.Dispatches(tape)) != 0 {
+		t.Errorf("evaluation: got %v and %d dispatches, want x and none", y, len(devicetest.Dispatches(tape)))
 	}
 	panics(t, "layers: Dropout: P is 1, want 0 <= P < 1", func() { Dropout{1}.Forward(tape, x) })
 	tape.Training = true

@@ -120,11 +120,11 @@ func TestQuantizedLayers(t *testing.T) {
 			for i := range values {
 				values[i] = float32(even(4, i))
 			}
-			for _, without := range [][]compute.Pass{nil, {compute.Specialise}} {
+			for _, without := range [][]string{nil, {"specialise"}} {
 				tape := compute.NewTape(dev, &tapeoption.Switches{Row: 1})
 				x := tape.Input("x", compute.F32, c.x...)
 				tape.Keep(q.Forward(tape, x))
-				found, err := tape.Verify(ctx, func(p *compute.Program) error { return p.Write(x, values) }, without...)
+				found, err := devicetest.Verify(tape, func(p *compute.Program) error { return p.Write(x, values) }, without...)
 				devicetest.Check(t, found, err)
 			}
 			ref := compute.Reference()
@@ -156,7 +156,7 @@ func TestQuantizedLayers(t *testing.T) {
 				}
 				convForwardDefine(p, [][]float64{widened(values), dequantized(q), bias, want})
 			}
-			for i, got := range p.Get64(y) {
+			for i, got := range devicetest.Get64(p, y) {
 				if off := math.Abs(got - want[i]); !(off <= 1e-12) { // both are of float64
 					t.Fatalf("[%d]: got %v, want %v", i, got, want[i])
 				}

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // MatMulOptions says how MatMul reads its operands.
@@ -30,7 +31,7 @@ func MatMul(a, b, y *compute.Tensor, o MatMulOptions) {
 	if k != kb || m != my || n != ny || batch != max(batchA, batchB) || (batchA != batch && batchA != 1) || (batchB != batch && batchB != 1) {
 		panic(fmt.Sprintf("layers: MatMul: %v by %v (transposed %v, %v) to %v", a.Shape(), b.Shape(), o.TransposeA, o.TransposeB, y.Shape()))
 	}
-	y.Tape().Use(matmulRules()...)
+	rule.Use(y.Tape(), matmulRules()...)
 	p := matmulParams{Batch: uint32(batch), M: uint32(m), N: uint32(n), K: uint32(k)}
 	if o.TransposeA {
 		p.TransposeA = 1

@@ -34,7 +34,7 @@ func newProductSubgroup(name, consts string, suits func(p matmulParams) bool) pr
 func (s productSubgroup) record(_ *compute.Tape, p matmulParams, x []*compute.Tensor, asked bool) bool {
 	ok := s.suits(p)
 	if asked {
-		ok = int(p.M) > s.kernel.Const("rows")/2
+		ok = int(p.M) > constant(s.kernel, "rows")/2
 	}
 	return runIf(ok, s.kernel, p, x[0], x[1], x[3], x[4])
 }

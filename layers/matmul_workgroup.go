@@ -17,9 +17,9 @@ type tile struct {
 	kernel *compute.Kernel
 }
 
-func (t tile) rows() int { return t.kernel.Const("tile_m") }
+func (t tile) rows() int { return constant(t.kernel, "tile_m") }
 
-func (t tile) columns() int { return t.kernel.Const("tile_n") }
+func (t tile) columns() int { return constant(t.kernel, "tile_n") }
 
 // productTiles are the tiles, the largest first.
 var productTiles = []tile{
@@ -80,7 +80,7 @@ type matmulTiledParams struct {
 
 // tiled is p in at most so many parts of the columns of A, of whole steps of a tile.
 func (p matmulParams) tiled(splits uint32) matmulTiledParams {
-	step := uint32(productTiles[0].kernel.Const("tile_k"))
+	step := uint32(constant(productTiles[0].kernel, "tile_k"))
 	part := ((p.K1-p.K0+splits-1)/splits + step - 1) / step * step
 	return matmulTiledParams{
 		p.Batch, p.M, p.N, p.K, p.K0, p.K1,

@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/rule"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
@@ -68,7 +69,7 @@ func TestMatMulVariants(t *testing.T) {
 			}
 			runs++
 			t.Run(fmt.Sprint(name, s), func(t *testing.T) {
-				found, err := tape.Verify(context.Background(), func(p *compute.Program) error {
+				found, err := devicetest.Verify(tape, func(p *compute.Program) error {
 					return errors.Join(p.Write(a, values[a]), p.Write(b, values[b]))
 				})
 				devicetest.Check(t, found, err)
@@ -92,7 +93,7 @@ func TestMatMulVariantRanges(t *testing.T) {
 			m = 7
 		}
 		tape := compute.NewTape(dev, &tapeoption.Switches{Variant: name})
-		tape.Use(matmulRules()...)
+		rule.Use(tape, matmulRules()...)
 		a, b, values := productShape{batch: 2, m: m, k: 100, n: 101, o: MatMulOptions{TransposeB: true}}.operands(tape)
 		y := tape.Zeros(2, m, 101)
 		p := matmulParams{Batch: 2, M: uint32(m), N: 101, K: 100, K0: 8, K1: 96, TransposeB: 1, StrideA: uint32(m) * 100, StrideB: 10_100}
@@ -104,7 +105,7 @@ func TestMatMulVariantRanges(t *testing.T) {
 		if !varies(tape) {
 			t.Errorf("%s does not take %+v", name, p)
 		}
-		found, err := tape.Verify(context.Background(), func(p *compute.Program) error {
+		found, err := devicetest.Verify(tape, func(p *compute.Program) error {
 			return errors.Join(p.Write(a, values[a]), p.Write(b, values[b]))
 		})
 		devicetest.Check(t, found, err)
@@ -112,13 +113,15 @@ func TestMatMulVariantRanges(t *testing.T) {
 }
 
 // varies reports whether a variant takes the product that the tape records.
-func varies(t *compute.Tape) bool { return t.Lowered()[0].Kernel != matmulForward }
+func varies(t *compute.Tape) bool {
+	return devicetest.Lowered(t)[0].Kernel != (*ir.Kernel)(matmulForward)
+}
 
 // elsewhere reports whether a variant is for subgroups of another size than dev's, or
 // for more memory of a workgroup.
 func elsewhere(dev *compute.Device, variant string) bool {
 	size, ok := strings.CutPrefix(variant, "subgroup")
-	return ok && !strings.HasPrefix(size, fmt.Sprint(dev.Info().Subgroup)) || variant == deepTile.name && !deepTile.kernel.RunsOn(dev)
+	return ok && !strings.HasPrefix(size, fmt.Sprint(dev.Info().Subgroup)) || variant == deepTile.name && !devicetest.RunsOn(deepTile.kernel, dev)
 }
 
 // TestMatMulVariantRows wants the bits of a row, in one variant, whatever rows and

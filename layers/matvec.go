@@ -26,7 +26,7 @@ func matvecRecord(_ *compute.Tape, p matmulParams, x []*compute.Tensor, _ bool) 
 // rows of b, along k where b is transposed. It does not depend on the rows of A, so that
 // each has the bits that it has alone.
 func (p matmulParams) across() uint32 {
-	across, block := uint32(1), uint32(matvecForward.Const("block"))
+	across, block := uint32(1), uint32(constant(matvecForward, "block"))
 	if p.TransposeB == 0 {
 		for across < 16 && 4*across < p.N {
 			across *= 2

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // MaxPool2D takes the largest element of each window of Size x Size, as
@@ -23,7 +25,7 @@ func (l MaxPool2D) Forward(t *compute.Tape, x *compute.Tensor) *compute.Tensor {
 	p := maxPool2DParams{pool.Planes, pool.H, pool.W, pool.OH, pool.OW, pool.Size, pool.Stride, pool.Padding, 0}
 	shape := []int{x.Dim(0), x.Dim(1), int(p.OH), int(p.OW)}
 	y, at := t.New(shape...), t.NewU32(shape...)
-	t.Use(maxPool2DRules()...)
+	rule.Use(t, maxPool2DRules()...)
 	maxPool2DForward.Run(p, x, y, at)
 	t.OnBackward(func() { maxPool2DBackward.Run(p, at, t.Grad(y), t.Grad(y), t.Grad(x)) })
 	return y
@@ -53,9 +55,14 @@ func (p maxPool2DParams) pool() poolParams {
 
 // maxPool2DRules are the rules of the pool and its gradient: a ReLU's gradient that comes
 // after that of the pool, windows of 2 x 2, and their gradient over the ReLU's result.
-func maxPool2DRules() []compute.Rule {
-	return []compute.Rule{
-		{Name: "gated", Of: []*compute.Kernel{maxPool2DBackward, reluBackward}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
+func maxPool2DRules() []ir.Rule {
+	over := rule.New("over", []*compute.Kernel{maxPool2DPairsBackward}, func(_ *compute.Tape, runs []rule.Run, _ bool) bool {
+		maxPool2DPairsBackwardOver.Run(runs[0].Params, runs[0].Tensors[:3]...)
+		return true
+	})
+	over.Over = [2]string{"gate", "dx"}
+	return []ir.Rule{
+		rule.New("gated", []*compute.Kernel{maxPool2DBackward, reluBackward}, func(_ *compute.Tape, runs []rule.Run, _ bool) bool {
 			p, x, relu := runs[0].Params.(maxPool2DParams), runs[0].Tensors, runs[1].Tensors
 			if p.Gated != 0 || !relu[1].Same(x[3]) || relu[2].Same(x[3]) {
 				return false
@@ -63,23 +70,20 @@ func maxPool2DRules() []compute.Rule {
 			p.Gated = 1
 			maxPool2DBackward.Run(p, x[0], x[1], relu[0], relu[2])
 			return true
-		}},
+		}),
 		variant("pairs", maxPool2DForward, nil, func(_ *compute.Tape, p maxPool2DParams, x []*compute.Tensor, _ bool) bool {
 			return p.runPairs(maxPool2DPairsForward, x)
 		}),
 		variant("pairs", maxPool2DBackward, nil, func(_ *compute.Tape, p maxPool2DParams, x []*compute.Tensor, _ bool) bool {
 			return p.runPairs(maxPool2DPairsBackward, x)
 		}),
-		{Name: "over", Of: []*compute.Kernel{maxPool2DPairsBackward}, Over: [2]string{"gate", "dx"}, Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool {
-			maxPool2DPairsBackwardOver.Run(runs[0].Params, runs[0].Tensors[:3]...)
-			return true
-		}},
+		over,
 	}
 }
 
 // class is p in a class of batches.
 func (p maxPool2DParams) class() any {
-	p.Planes = compute.BatchClass(p.Planes)
+	p.Planes = ir.BatchClass(p.Planes)
 	return p
 }
 

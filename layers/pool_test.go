@@ -1,13 +1,13 @@
 package layers
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/layers/layertest"
 )
 
@@ -88,10 +88,10 @@ func TestPoolOverwrites(t *testing.T) {
 	tape.BackwardFromGrads()
 	tape.Keep(y)
 	tape.Keep(tape.Grad(tape.Param(conv.Weight)))
-	if !slices.ContainsFunc(tape.Lowered(), func(d compute.Dispatch) bool { return d.Kernel == maxPool2DPairsBackwardOver }) {
+	if !slices.ContainsFunc(devicetest.Lowered(tape), func(d ir.Dispatch) bool { return d.Kernel == (*ir.Kernel)(maxPool2DPairsBackwardOver) }) {
 		t.Error("nothing is overwritten")
 	}
-	found, err := tape.Verify(context.Background(), func(p *compute.Program) error {
+	found, err := devicetest.Verify(tape, func(p *compute.Program) error {
 		values := make([]float32, x.Len()+dy.Len())
 		for i := range values {
 			values[i] = 2*float32(compute.Uniform(compute.RandomBits(8, 0, 0, uint32(i))[0])) - 1
@@ -117,7 +117,7 @@ func TestPoolKeeps(t *testing.T) {
 		if again {
 			tape.Keep(Tanh{}.Forward(tape, h))
 		}
-		over := slices.ContainsFunc(tape.Lowered(), func(d compute.Dispatch) bool { return d.Kernel == maxPool2DPairsBackwardOver })
+		over := slices.ContainsFunc(devicetest.Lowered(tape), func(d ir.Dispatch) bool { return d.Kernel == (*ir.Kernel)(maxPool2DPairsBackwardOver) })
 		if over == again {
 			t.Errorf("what is read again: %v, overwritten: %v", again, over)
 		}

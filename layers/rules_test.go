@@ -7,20 +7,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // operations are the lists of rules of all operations here.
-func operations() map[string][]compute.Rule {
-	return map[string][]compute.Rule{"matmul": matmulRules(), "conv2d": convRules(), "max_pool2d": maxPool2DRules(), "softmax_cross_entropy": crossEntropyRules()}
+func operations() map[string][]ir.Rule {
+	return map[string][]ir.Rule{"matmul": matmulRules(), "conv2d": convRules(), "max_pool2d": maxPool2DRules(), "softmax_cross_entropy": crossEntropyRules()}
 }
 
 // variantsOf are the variants of a kernel, the preferred first, and plain.
 func variantsOf(k *compute.Kernel) []string {
 	t := compute.NewTape(compute.Reference())
 	for _, rules := range operations() {
-		t.Use(rules...)
+		rule.Use(t, rules...)
 	}
-	return append(t.Variants(k), "plain")
+	return append((*ir.Tape)(t).Variants((*ir.Kernel)(k)), "plain")
 }
 
 // TestRulesOrder wants the rules in their order: those that do with fewer products before
@@ -50,7 +52,7 @@ func TestRulesOrder(t *testing.T) {
 
 // TestRulesStand wants each kernel's rules in one list, so that their order is its.
 func TestRulesStand(t *testing.T) {
-	from := map[*compute.Kernel]string{}
+	from := map[*ir.Kernel]string{}
 	for name, rules := range operations() {
 		for _, r := range rules {
 			if other := from[r.Of[0]]; other != "" && other != name {
@@ -74,11 +76,11 @@ func TestRulesHanded(t *testing.T) {
 		all = append(all[1:], all[0])
 		tape := compute.NewTape(compute.Reference())
 		for _, name := range append(slices.Clone(all), all...) { // which hands them twice
-			tape.Use(operations()[name]...)
+			rule.Use(tape, operations()[name]...)
 		}
 		got := map[string][]string{}
-		for _, k := range compute.Kernels() {
-			got[k.Name()] = tape.Variants(k)
+		for _, k := range ir.Kernels() {
+			got[k.Name()] = (*ir.Tape)(tape).Variants(k)
 		}
 		if first == nil {
 			first = got

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // SoftmaxCrossEntropy is the mean negative log-likelihood of the labels under
@@ -47,7 +48,7 @@ func (l SoftmaxCrossEntropy) Loss(t *compute.Tape, y, target *compute.Tensor) *c
 	weights := t.Constant("class weights", w, classes)
 	nll, lse := t.NewF32(rows, 2), t.NewF32(rows, 2)
 	loss, total := t.NewF32(1), t.NewF32(1)
-	t.Use(crossEntropyRules()...)
+	rule.Use(t, crossEntropyRules()...)
 	crossEntropyForward.Run(p, y, target, weights, nll, lse)
 	part := nll
 	if rows > sumChunk {

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/rule"
 )
 
 // A step of training needs the loss and its gradient, and one run computes both: the
@@ -20,17 +22,15 @@ const mostClasses = 1 << 12
 
 // crossEntropyRules are the one run in the place of the others: forward, gather where
 // there are many rows, mean and backward.
-func crossEntropyRules() (rules []compute.Rule) {
+func crossEntropyRules() (rules []ir.Rule) {
 	for _, gather := range [][]*compute.Kernel{nil, {crossEntropyGather}} {
-		rules = append(rules, compute.Rule{
-			Name: "gradient", Of: slices.Concat([]*compute.Kernel{crossEntropyForward}, gather, []*compute.Kernel{crossEntropyMean, crossEntropyBackward}),
-			Record: func(_ *compute.Tape, runs []compute.Dispatch, _ bool) bool { return recordCrossEntropy(runs) },
-		})
+		of := slices.Concat([]*compute.Kernel{crossEntropyForward}, gather, []*compute.Kernel{crossEntropyMean, crossEntropyBackward})
+		rules = append(rules, rule.New("gradient", of, func(_ *compute.Tape, runs []rule.Run, _ bool) bool { return recordCrossEntropy(runs) }))
 	}
 	return rules
 }
 
-func recordCrossEntropy(runs []compute.Dispatch) bool {
+func recordCrossEntropy(runs []rule.Run) bool {
 	forward, mean, backward := runs[0].Tensors, runs[len(runs)-2].Tensors, runs[len(runs)-1].Tensors
 	x, labels, weights, nll, lse := forward[0], forward[1], forward[2], forward[3], forward[4]
 	part, p, ok := nll, runs[0].Params.(crossEntropyParams), true
@@ -45,7 +45,7 @@ func recordCrossEntropy(runs []compute.Dispatch) bool {
 	} {
 		ok = ok && same[0].Same(same[1])
 	}
-	ok = ok && int(p.Parts) <= crossEntropyGradient.Const("most_parts") && p.Classes <= mostClasses && uint64(p.Rows)*uint64(p.Classes) <= mostLogits
+	ok = ok && int(p.Parts) <= constant(crossEntropyGradient, "most_parts") && p.Classes <= mostClasses && uint64(p.Rows)*uint64(p.Classes) <= mostLogits
 	if ok {
 		crossEntropyGradient.Run(p, x, labels, weights, backward[5], nll, lse, mean[1], backward[6])
 	}

@@ -32,7 +32,7 @@ func TestSoftmaxCrossEntropyWeightless(t *testing.T) {
 	defer devices[0].Close()
 	for _, dev := range devices {
 		for _, smoothing := range []float32{0, 0.1} {
-			for _, without := range [][]compute.Pass{nil, {compute.Fuse}} {
+			for _, without := range [][]string{nil, {"fuse"}} {
 				tape := compute.NewTape(dev)
 				x, labels := tape.Input("x", compute.F32, 2, 3), tape.Input("labels", compute.U32, 2)
 				loss := SoftmaxCrossEntropy{Weights: []float32{1, 0, 2}, LabelSmoothing: smoothing}.Loss(tape, x, labels)

@@ -7,14 +7,15 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/shader"
 )
 
 // chained are, for each kernel that works element by element, a launch in which it is
 // handed a result in a register and hands its own on, so that conformance judges the text
-// of compute.Chain by the definitions of all three.
+// of "chain" by the definitions of all three.
 func chained() (ops []conform.Op) {
-	for _, k := range compute.Kernels() {
+	for _, k := range ir.Kernels() {
 		if handed := handedTo(k); handed != "" && strings.HasPrefix(k.Package(), "github.com/pumice-ml/pumice") {
 			ops = append(ops, conform.Op{
 				Name: "chained/" + k.Name(), Shapes: []string{testSizes(k)}, Patterns: []string{"uniform"},
@@ -27,7 +28,7 @@ func chained() (ops []conform.Op) {
 
 // handedTo is the array that a kernel reads and could be handed, element by element, or "":
 // rather one that it does not write.
-func handedTo(k *compute.Kernel) (name string) {
+func handedTo(k *ir.Kernel) (name string) {
 	arrays := k.Shader().Pointwise(k.Entry())
 	for _, b := range k.Bindings() {
 		if slices.Contains(arrays, b.Name) && (name == "" || b.Access == "read") {
@@ -39,7 +40,7 @@ func handedTo(k *compute.Kernel) (name string) {
 
 // testSizes are the params of the header of the kernel's shader: of those that it does
 // not give the only whole number is 67, and others are 0.5.
-func testSizes(k *compute.Kernel) string {
+func testSizes(k *ir.Kernel) string {
 	var sizes []string
 	for _, f := range k.Shader().Params {
 		v, given := k.Shader().Test[f.Name]
@@ -56,10 +57,10 @@ func testSizes(k *compute.Kernel) string {
 }
 
 // chain records tanh, the kernel on its result, and tanh of what that writes.
-func chain(r *conform.Recorder, k *compute.Kernel, handed string) {
+func chain(r *conform.Recorder, k *ir.Kernel, handed string) {
 	tanh := kernel("tanh.forward")
 	bounded := func(x, y *compute.Tensor) {
-		tanh.Run(tanh.MakeParams(func(shader.Field) float64 { return float64(x.Len()) }), x, y)
+		tanh.Run(makeParams(tanh, func(shader.Field) float64 { return float64(x.Len()) }), x, y)
 	}
 	var tensors []*compute.Tensor
 	var written *compute.Tensor
@@ -99,7 +100,7 @@ func chain(r *conform.Recorder, k *compute.Kernel, handed string) {
 		}
 		tensors = append(tensors, x)
 	}
-	k.Run(k.MakeParams(func(f shader.Field) float64 { return r.Number(f.Name) }), tensors...)
+	(*compute.Kernel)(k).Run(k.MakeParams(func(f shader.Field) float64 { return r.Number(f.Name) }), tensors...)
 	y := r.New(written.Shape()...)
 	bounded(written, y)
 	r.Keep(y)

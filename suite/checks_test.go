@@ -9,11 +9,12 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // TestTestable wants every kernel of Pumice to be tested when a device first uses it.
 func TestTestable(t *testing.T) {
-	for _, k := range compute.Kernels() {
+	for _, k := range ir.Kernels() {
 		if err := k.Testable(); err != nil {
 			t.Error(err)
 		}
@@ -21,11 +22,11 @@ func TestTestable(t *testing.T) {
 }
 
 // stepKernels are those of a CNN's training step.
-func stepKernels(dev *compute.Device) (kernels []*compute.Kernel) {
+func stepKernels(dev *compute.Device) (kernels []*ir.Kernel) {
 	ops := Ops()
 	step := ops[slices.IndexFunc(ops, func(op conform.Op) bool { return op.Name == "train/cnn" })]
 	names := conform.Kernels(dev, conform.Case{Op: &step, Shape: step.Shapes[0], Pattern: "uniform", Seed: 1})
-	for _, k := range compute.Kernels() {
+	for _, k := range ir.Kernels() {
 		if slices.Contains(names, k.Name()) {
 			kernels = append(kernels, k)
 		}
@@ -50,10 +51,10 @@ func TestCheck(t *testing.T) {
 	t.Setenv("PUMICE_CACHE", t.TempDir())
 	for _, part := range []struct {
 		name    string
-		kernels []*compute.Kernel
-	}{{"of a CNN's training step", stepKernels(fresh(t))}, {"in all", compute.Kernels()}} {
+		kernels []*ir.Kernel
+	}{{"of a CNN's training step", stepKernels(fresh(t))}, {"in all", ir.Kernels()}} {
 		began := time.Now()
-		wrong, err := fresh(t).Check(part.kernels...)
+		wrong, err := devicetest.Machine(fresh(t)).Check(part.kernels...)
 		if err != nil || len(wrong) > 0 {
 			t.Errorf("%v, %v", wrong, err)
 		}

@@ -3,14 +3,15 @@ package suite
 import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // Functions lists the element-wise functions, Pumice's with what is promised of them
 // on every adapter, and those built into WGSL.
 func Functions() []conform.Function {
 	kernels := map[string]*compute.Kernel{}
-	for _, k := range compute.Kernels() {
-		kernels[k.Name()] = k
+	for _, k := range ir.Kernels() {
+		kernels[k.Name()] = (*compute.Kernel)(k)
 	}
 	var all []conform.Function
 	for _, f := range []struct {

@@ -36,9 +36,9 @@ func guarded() (ops []conform.Op) {
 			n := r.N("n")
 			size := func(shader.Field) float64 { return float64(n) }
 			x, y, z := r.New(n), r.Zeros(n), r.New(n)
-			tanh.Run(tanh.MakeParams(size), r.Values(n), x)
+			tanh.Run(makeParams(tanh, size), r.Values(n), x)
 			k.Run(guardedParams{uint32(n)}, x, y)
-			tanh.Run(tanh.MakeParams(size), y, z)
+			tanh.Run(makeParams(tanh, size), y, z)
 			r.Keep(y, z)
 		}})
 	}

@@ -3,6 +3,7 @@ package suite
 import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/shader"
 )
 
@@ -24,7 +25,7 @@ func lossScale() conform.Op {
 			copy(counts.Ints, []uint32{uint32(r.N("good")), 5, uint32(r.N("bad"))})
 			gate.Ints[0] = 7
 			r.Own(scale, inverse, counts, gate)
-			k.Run(k.MakeParams(func(f shader.Field) float64 {
+			k.Run(makeParams(k, func(f shader.Field) float64 {
 				return map[string]float64{"n": 1, "interval": 3}[f.Name]
 			}), r.Master(scale), r.Master(inverse), r.Param(counts), r.Param(gate))
 		},
@@ -33,10 +34,15 @@ func lossScale() conform.Op {
 
 // kernel is the kernel of a name.
 func kernel(name string) *compute.Kernel {
-	for _, k := range compute.Kernels() {
+	for _, k := range ir.Kernels() {
 		if k.Name() == name {
-			return k
+			return (*compute.Kernel)(k)
 		}
 	}
 	panic("suite: no kernel " + name)
+}
+
+// makeParams makes params of a kernel from a number for each field.
+func makeParams(k *compute.Kernel, value func(f shader.Field) float64) any {
+	return (*ir.Kernel)(k).MakeParams(value)
 }

@@ -47,10 +47,10 @@ var networks = map[string]func() layers.Layer{
 
 // meet are the passes that meet every layer in another way, and are left out of every
 // network; the others of one.
-var meet = []compute.Pass{compute.Fuse, compute.Chain, compute.Join, compute.Plan}
+var meet = []string{"fuse", "chain", "join", "plan"}
 
 // trained runs some steps of training without a pass, and returns the weights.
-func trained(t *testing.T, dev *compute.Device, network func() layers.Layer, storage compute.DType, visit func(*compute.Program), without ...compute.Pass) []float32 {
+func trained(t *testing.T, dev *compute.Device, network func() layers.Layer, storage compute.DType, visit func(*compute.Program), without ...string) []float32 {
 	t.Helper()
 	ctx, model := context.Background(), network()
 	layers.Initialize(model, 5)
@@ -88,7 +88,7 @@ func TestPasses(t *testing.T) {
 	for name, network := range networks {
 		t.Run(name, func(t *testing.T) {
 			var alone int64
-			trained(t, dev, network, compute.F32, func(p *compute.Program) { alone, _ = p.Memory() }, compute.Plan, compute.Overwrite)
+			trained(t, dev, network, compute.F32, func(p *compute.Program) { alone, _ = p.Memory() }, "plan", "overwrite")
 			launches := 0
 			want := trained(t, dev, network, compute.F32, func(p *compute.Program) {
 				held, _ := p.Memory()
@@ -98,21 +98,21 @@ func TestPasses(t *testing.T) {
 					t.Errorf("%d bytes of %d, want 30%% less", held, alone)
 				}
 			})
-			for _, pass := range compute.Passes() {
+			for _, pass := range devicetest.Passes() {
 				if name != "cnn" && !slices.Contains(meet, pass) {
 					continue
 				}
 				got := trained(t, dev, network, compute.F32, func(p *compute.Program) {
-					if held, alone := p.Memory(); pass == compute.Plan && held != alone {
+					if held, alone := p.Memory(); pass == "plan" && held != alone {
 						t.Errorf("%d bytes without sharing, want %d", held, alone)
 					}
-					if n := count(t, p); slices.Contains([]compute.Pass{compute.Chain, compute.Fuse}, pass) && n <= launches && (name != "cnn" || pass == compute.Fuse) {
+					if n := count(t, p); slices.Contains([]string{"chain", "fuse"}, pass) && n <= launches && (name != "cnn" || pass == "fuse") {
 						t.Errorf("%d launches without %s, %d with it", n, pass, launches)
 					}
 				}, pass)
 				for i, w := range want {
 					off := math.Abs(float64(got[i] - w))
-					if pass == compute.Choose && off < 1e-4 || math.Float32bits(got[i]) == math.Float32bits(w) {
+					if pass == "choose" && off < 1e-4 || math.Float32bits(got[i]) == math.Float32bits(w) {
 						continue
 					}
 					t.Errorf("without %s: weight %d is %v, want %v", pass, i, got[i], w)
@@ -126,7 +126,7 @@ func TestPasses(t *testing.T) {
 // count is how many launches a program makes.
 func count(t *testing.T, p *compute.Program) int {
 	t.Helper()
-	steps, err := p.Steps()
+	steps, err := devicetest.Steps(p)
 	if err != nil {
 		t.Fatal(err)
 	}

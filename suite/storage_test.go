@@ -11,6 +11,7 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // TestCheckF16 tests kernels with f16 in the place of every f32, as a program that
@@ -19,11 +20,11 @@ import (
 func TestCheckF16(t *testing.T) {
 	t.Setenv("PUMICE_CACHE", t.TempDir())
 	dev := fresh(t)
-	kernels := compute.Kernels()
+	kernels := ir.Kernels()
 	if !devicetest.Full() {
 		kernels = stepKernels(dev)
 	}
-	wrong, err := dev.CheckF16(kernels...)
+	wrong, err := devicetest.Machine(dev).CheckF16(kernels...)
 	if dev.Stores(compute.F16) != nil {
 		if !errors.Is(err, compute.ErrFeature) || !strings.Contains(err.Error(), "shader-f16") {
 			t.Errorf("got %v, want ErrFeature and the name of the feature", err)
@@ -101,13 +102,13 @@ func TestPassesF16(t *testing.T) {
 			if t.Logf("the step holds %d bytes in %d launches, with f32 %d bytes", held, launches, whole); held >= whole && name == "cnn" { // the other adds f16 copies of its weights
 				t.Errorf("the step holds %d bytes, want less than the %d of f32", held, whole)
 			}
-			passes := []compute.Pass{compute.Chain, compute.Join, compute.Plan, compute.Fuse, compute.Overwrite, compute.Batch}
+			passes := []string{"chain", "join", "plan", "fuse", "overwrite", "batch"}
 			if name == "cnn" && !devicetest.Full() {
 				passes = passes[:3]
 			}
 			for _, pass := range passes {
 				got := trained(t, dev, networks[name], compute.F16, func(p *compute.Program) {
-					if n := count(t, p); pass == compute.Chain && name == "mlp" && n <= launches { // the other has nothing to hand on
+					if n := count(t, p); pass == "chain" && name == "mlp" && n <= launches { // the other has nothing to hand on
 						t.Errorf("%d launches without %s, %d with it", n, pass, launches)
 					}
 				}, pass)

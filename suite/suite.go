@@ -10,6 +10,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train"
 	"github.com/pumice-ml/pumice/train/data"
@@ -352,13 +353,13 @@ func alone() (ops []conform.Op) {
 		"batch.load": batch, "batch.load_bytes": batch, "batch.load_floats": batch, "batch.load_ints": batch, "broadcast.add": axes, "broadcast.multiply": axes,
 		"conv2d_finish.rectified": {"n=2,k=5,size=9,biased=1", "n=1,k=3,size=65,biased=0"},
 	}
-	for _, k := range compute.Kernels() {
+	for _, k := range ir.Kernels() {
 		shapes := sizes[k.Name()]
 		if shapes == nil {
 			shapes = counted[k.Name()]
 		}
 		if shapes != nil {
-			ops = append(ops, conform.KernelOp(k, shapes...))
+			ops = append(ops, conform.KernelOp((*compute.Kernel)(k), shapes...))
 		}
 	}
 	return ops

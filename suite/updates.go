@@ -3,6 +3,7 @@ package suite
 import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/shader"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train"
@@ -36,7 +37,7 @@ func updates() (ops []conform.Op) {
 		dw := compute.NewParam("dw", r.N("n"))
 		r.Set(dw)
 		k := kernel("clip_norm.scale")
-		k.Run(k.MakeParams(func(f shader.Field) float64 {
+		k.Run(makeParams(k, func(f shader.Field) float64 {
 			return map[string]float64{"n": float64(r.N("n")), "lanes": 1, "most": 0.5}[f.Name]
 		}), r.Master(dw), r.Given([]float32{float32(r.Number("total"))}, 1))
 	}})
@@ -72,7 +73,7 @@ func groupedOp(name string, gated bool) conform.Op {
 		n := r.N("n")
 		k := kernel(entry)
 		var tensors []*compute.Tensor
-		for _, b := range k.Bindings() {
+		for _, b := range (*ir.Kernel)(k).Bindings() {
 			switch b.Name {
 			case "gate":
 				tensors = append(tensors, r.Indices(2, 1))
@@ -99,7 +100,7 @@ func groupedOp(name string, gated bool) conform.Op {
 				tensors = append(tensors, r.Master(p))
 			}
 		}
-		k.Run(k.MakeParams(func(f shader.Field) float64 {
+		k.Run(makeParams(k, func(f shader.Field) float64 {
 			v := map[string]float64{"n": float64(n), "beta1": 0.9, "rest1": 0.1, "beta2": 0.999, "rest2": 0.001, "alpha": 0.99, "rest": 0.01, "eps": 1e-8, "momentum": 0.9, "decay": 0.01}[f.Name]
 			if f.Name == "decoupled" && name == "adamw" {
 				v = 1

@@ -248,16 +248,16 @@ func TestAugmentNothing(t *testing.T) {
 					return err
 				}
 			}
-			before := dev.Traffic()
+			before := devicetest.Machine(dev).Traffic()
 			allocated := testing.AllocsPerRun(20, func() {
 				if err := p.Run(ctx); err != nil {
 					t.Error(err)
 				}
 			})
-			if after := dev.Traffic(); after != before || allocated != 0 {
+			if after := devicetest.Machine(dev).Traffic(); after != before || allocated != 0 {
 				t.Errorf("%+v: steps move %d bytes up and %d down, and allocate %v times; want 0", a, after.Up-before.Up, after.Down-before.Down, allocated)
 			}
-			steps, err := p.Steps()
+			steps, err := devicetest.Steps(p)
 			n = len(steps)
 			return err
 		})

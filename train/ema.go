@@ -73,7 +73,7 @@ func (a *averages) record(t *compute.Tape, clock *compute.Param) {
 }
 
 // compile makes the program that exchanges weights and averages.
-func (a *averages) compile(dev *compute.Device, without ...compute.Pass) (err error) {
+func (a *averages) compile(dev *compute.Device, without ...string) (err error) {
 	t := compute.NewTape(dev)
 	for i, v := range a.all {
 		emaSwap.Run(emaParams{N: uint32(v.Len())}, t.Master(a.of[i]), t.Master(v))

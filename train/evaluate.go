@@ -36,7 +36,7 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 
 // newEvaluator is NewEvaluator with a budget of device memory for the set and the number
 // of classes that "top" looks at, and without the named passes.
-func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, budget int64, top int, without ...compute.Pass) (*Evaluator, error) {
+func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, budget int64, top int, without ...string) (*Evaluator, error) {
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}

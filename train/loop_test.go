@@ -116,11 +116,11 @@ func TestSteadyState(t *testing.T) {
 	for range 5 {
 		step()
 	}
-	before := dev.Traffic()
+	before := devicetest.Machine(dev).Traffic()
 	for range 10 {
 		step()
 	}
-	if after := dev.Traffic(); after != before {
+	if after := devicetest.Machine(dev).Traffic(); after != before {
 		t.Errorf("10 steps moved %d bytes up and %d down, want 0 and 0", after.Up-before.Up, after.Down-before.Down)
 	}
 	if n := testing.AllocsPerRun(50, step); n != 0 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // LossScale says how a loop that stores f16 keeps small gradients from vanishing there
@@ -103,17 +104,18 @@ func (s *scaler) unscale(t *compute.Tape, state *State) {
 // update records an update that takes place where all gradients are finite. It returns an
 // error where the optimizer does not look.
 func (s *scaler) update(t *compute.Tape, o Optimizer, state *State) error {
-	first := len(t.Dispatches())
+	tape := (*ir.Tape)(t)
+	first := len(tape.Dispatches())
 	o.Update(t, state)
-	for _, d := range t.Dispatches()[first:] {
+	for _, d := range tape.Dispatches()[first:] {
 		changes := false
-		if d.Kernel == watchLook {
+		if d.Kernel == (*ir.Kernel)(watchLook) {
 			continue // which changes nothing of the model or the optimizer
 		}
 		for i, b := range d.Kernel.Bindings() {
 			changes = changes || b.Access == "read_write" && d.Tensors[i].Param() != nil
 		}
-		if changes && !slices.Contains(d.Tensors, state.Gate) {
+		if changes && !slices.Contains(d.Tensors, (*ir.Tensor)(state.Gate)) {
 			return fmt.Errorf("train: optimizer %T, kernel %s: an update that does not look at State.Gate cannot skip steps, which storage as f16 needs", o, d.Kernel.Name())
 		}
 	}

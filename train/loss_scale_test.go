@@ -12,6 +12,7 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/layers"
 )
 
@@ -114,7 +115,7 @@ func TestMixedSteadyState(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	steps, err := r.program.Steps()
+	steps, err := devicetest.Steps(r.program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +133,7 @@ func TestMixedSteadyState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := dev.Traffic()
+	before := devicetest.Machine(dev).Traffic()
 	if n := testing.AllocsPerRun(20, func() {
 		if err := r.program.Run(ctx); err != nil {
 			t.Fatal(err)
@@ -140,7 +141,7 @@ func TestMixedSteadyState(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("a step allocates %v times, want 0", n)
 	}
-	if after := dev.Traffic(); after != before {
+	if after := devicetest.Machine(dev).Traffic(); after != before {
 		t.Errorf("steps moved %d bytes up and %d down, want 0 and 0", after.Up-before.Up, after.Down-before.Down)
 	}
 }
@@ -295,9 +296,9 @@ func TestMixedRefuses(t *testing.T) {
 // without f16 too.
 func TestGatedKernels(t *testing.T) {
 	var kernels []*compute.Kernel
-	for _, k := range compute.Kernels() {
+	for _, k := range ir.Kernels() {
 		if strings.HasSuffix(k.Package(), "/train") && (strings.HasSuffix(k.Name(), "_gated") || strings.HasPrefix(k.Name(), "loss_scale.")) {
-			kernels = append(kernels, k)
+			kernels = append(kernels, (*compute.Kernel)(k))
 		}
 	}
 	if len(kernels) < 6 {

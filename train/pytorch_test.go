@@ -92,7 +92,7 @@ func TestOptimizerKernels(t *testing.T) {
 			tape.SetGrad(tape.Param(w), dw)
 			o.Update(tape, s)
 			o.Update(tape, s) // the second time from a state that is not zero
-			found, err := tape.Verify(context.Background(), func(p *compute.Program) error { return p.Write(dw, grad) })
+			found, err := devicetest.Verify(tape, func(p *compute.Program) error { return p.Write(dw, grad) })
 			devicetest.Check(t, found, err)
 			dev.Forget(append(s.Slots(), w, s.Rate)...)
 		})
@@ -125,7 +125,7 @@ func TestStepKernels(t *testing.T) {
 		for _, final := range []float64{0, 0.375, 1} {
 			Linear{Final: final}.Rate(tape, tape.Param(clock), tape.Param(rate), 0.3, 20)
 		}
-		found, err := tape.Verify(context.Background(), nil)
+		found, err := devicetest.Verify(tape, nil)
 		devicetest.Check(t, found, err)
 	}
 	dev.Forget(append(append(set.arrays(), clock), sums.arrays()...)...)

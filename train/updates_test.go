@@ -136,7 +136,7 @@ func TestEverythingSteady(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	steps, err := r.program.Steps()
+	steps, err := devicetest.Steps(r.program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,11 +162,11 @@ func TestEverythingSteady(t *testing.T) {
 	for range 6 {
 		step()
 	}
-	before := dev.Traffic()
+	before := devicetest.Machine(dev).Traffic()
 	if n := testing.AllocsPerRun(30, step); n != 0 {
 		t.Errorf("a step allocates %v times, want 0", n)
 	}
-	if after := dev.Traffic(); after != before {
+	if after := devicetest.Machine(dev).Traffic(); after != before {
 		t.Errorf("steps moved %d bytes up and %d down, want 0 and 0", after.Up-before.Up, after.Down-before.Down)
 	}
 }

@@ -36,7 +36,7 @@ func (l *Loop) Warm(ctx context.Context, dev *compute.Device, trainSet, validati
 		return err
 	}
 	defer func() { dev.Forget(r.params()...) }()
-	release, err := r.compile(compute.Measure)
+	release, err := r.compile("measure")
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (l *Loop) Warm(ctx context.Context, dev *compute.Device, trainSet, validati
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		tested, err := newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.Budget, l.TopK, compute.Measure)
+		tested, err := newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.Budget, l.TopK, "measure")
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train/data"
 )
@@ -107,7 +108,7 @@ func (w *watch) begin(t *compute.Tape) {
 	if w != nil {
 		w.tape, w.phase, w.into = t, inputs, w.found
 		w.at, w.grads, w.pending = map[*compute.Param]int{}, nil, nil // of another tape of the run, perhaps
-		t.Observe = w.observe
+		(*ir.Tape)(t).Observe(w.observe)
 	}
 }
 
@@ -173,7 +174,7 @@ func (w *watch) update() {
 func (w *watch) end() {
 	if w != nil {
 		w.flush(func(x *compute.Tensor) bool { return x.Param() != nil })
-		w.tape.Observe = nil
+		(*ir.Tape)(w.tape).Observe(nil)
 	}
 }
 
@@ -190,13 +191,14 @@ func (w *watch) gradient(x *compute.Tensor) string {
 // observe is called before each run is recorded: it looks at what the run reads, and
 // keeps in mind what it writes. A run that writes without adding may write a part of
 // what is not all there yet.
-func (w *watch) observe(d *compute.Dispatch) {
+func (w *watch) observe(d *ir.Dispatch) {
 	if w.phase == unscaling {
 		return
 	}
 	adds := slices.Contains(d.Kernel.Entry().Consts, "accumulate")
 	bindings := d.Kernel.Bindings()
-	for i, x := range d.Tensors {
+	for i, z := range d.Tensors {
+		x := (*compute.Tensor)(z)
 		if at, ok := w.at[x.Param()]; ok && w.places[at].Layer == "" {
 			w.places[at].Layer = d.Part()
 		}
@@ -204,7 +206,8 @@ func (w *watch) observe(d *compute.Dispatch) {
 			w.flush(x.Same)
 		}
 	}
-	for i, x := range d.Tensors {
+	for i, z := range d.Tensors {
+		x := (*compute.Tensor)(z)
 		if bindings[i].Access == "read" || x.DType() == compute.U32 {
 			continue
 		}
@@ -214,7 +217,7 @@ func (w *watch) observe(d *compute.Dispatch) {
 }
 
 // place names an array that a run writes.
-func (w *watch) place(d *compute.Dispatch, x *compute.Tensor, binding string) NotFinite {
+func (w *watch) place(d *ir.Dispatch, x *compute.Tensor, binding string) NotFinite {
 	e := NotFinite{Layer: d.Part(), What: w.phase, From: d.Kernel.Name() + " " + binding}
 	name := w.params[x.Param()]
 	switch {
@@ -254,8 +257,8 @@ func (w *watch) flush(which func(x *compute.Tensor) bool) {
 
 // look records a look at x, unnoticed.
 func (w *watch) look(x *compute.Tensor, place int, into *compute.Param) {
-	defer func(before func(*compute.Dispatch)) { w.tape.Observe = before }(w.tape.Observe)
-	w.tape.Observe = nil
+	tape := (*ir.Tape)(w.tape)
+	defer tape.Observe(tape.Observe(nil))
 	watchLook.Run(watchParams{uint32(x.Len()), uint32(place)}, x, w.tape.Param(into))
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/shader"
 	"github.com/pumice-ml/pumice/shaders"
 )
@@ -18,7 +18,7 @@ import (
 // TestEntryPoints fails where an entry point of a shader has no kernel.
 func TestEntryPoints(t *testing.T) {
 	kernels := map[string]bool{}
-	for _, k := range compute.Kernels() {
+	for _, k := range ir.Kernels() {
 		kernels[k.Name()] = true
 	}
 	for _, name := range shaders.Names() {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pumice-ml/pumice/bench"
+	"github.com/pumice-ml/pumice/internal/compiler"
 )
 
 func benchTune() *cobra.Command {
@@ -41,7 +42,7 @@ ceilings. Without the file of the last line everything is measured anew.`,
 			if err := o.write(cmd.OutOrStdout(), r); err != nil || o.json == "-" {
 				return err
 			}
-			if file := dev.TuneFile(); file != "" {
+			if file := (*compiler.Device)(dev).Machine().TuneFile(); file != "" {
 				fmt.Fprintln(cmd.OutOrStdout(), "cache:", file)
 			}
 			return nil

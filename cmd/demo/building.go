@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/engine"
 )
 
 // building tells what a device does while programs are built: a bar on a terminal, which
@@ -87,7 +88,7 @@ func (b *building) tick() {
 func (b *building) text(width int) string {
 	var parts []string
 	for _, s := range b.stages {
-		what := map[compute.Stage]string{compute.Compiling: "compiling %d kernels", compute.Judging: "testing %d kernels"}[s.Stage]
+		what := map[string]string{engine.Compiling: "compiling %d kernels", engine.Judging: "testing %d kernels"}[s.Stage]
 		part := fmt.Sprintf(what, s.Total)
 		if width > 0 {
 			full := width * s.Done / s.Total

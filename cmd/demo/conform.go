@@ -16,6 +16,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
+	"github.com/pumice-ml/pumice/internal/engine"
 	"github.com/pumice-ml/pumice/safetensors"
 	"github.com/pumice-ml/pumice/suite"
 )
@@ -170,7 +171,7 @@ func (o *conformOptions) check(ctx context.Context, out io.Writer, name string, 
 	}
 	defer dev.Close()
 	if dev.IsReference() {
-		return false, fmt.Errorf("there is nothing to check: %w\n%s", compute.ErrNoAdapter, compute.DriverHelp)
+		return false, fmt.Errorf("there is nothing to check: %w\n%s", compute.ErrNoAdapter, engine.DriverHelp)
 	}
 	fmt.Fprintln(out, "device:", why)
 	told := time.Now()

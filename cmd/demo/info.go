@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/engine"
 )
 
 func infoCommand() *cobra.Command {
@@ -38,7 +39,7 @@ func infoCommand() *cobra.Command {
 				if err != nil {
 					fmt.Fprintln(out, err)
 				}
-				fmt.Fprintln(out, compute.DriverHelp)
+				fmt.Fprintln(out, engine.DriverHelp)
 			}
 			fmt.Fprintf(out, "always there: %v (--device reference)\n", compute.Reference())
 			return nil

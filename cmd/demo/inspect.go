@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/compiler"
 	"github.com/pumice-ml/pumice/layers"
 	"github.com/pumice-ml/pumice/train"
 	"github.com/pumice-ml/pumice/train/data"
@@ -52,7 +54,7 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 		return err
 	}
 	return inspected(dev, model, batch, inference, func(p *compute.Program) error {
-		list, err := p.Steps()
+		list, err := (*compiler.Program)(p).Steps()
 		if err != nil {
 			return err
 		}
@@ -74,7 +76,7 @@ func (c *choices) inspect(ctx context.Context, out io.Writer, batch int, inferen
 }
 
 // judged counts the ways in which texts were judged.
-func judged(list []compute.Step) string {
+func judged(list []ir.Step) string {
 	counts := map[string]int{}
 	for _, s := range list {
 		how := s.Judged
@@ -90,7 +92,7 @@ func judged(list []compute.Step) string {
 	return strings.Join(all, "; ")
 }
 
-func table(out io.Writer, list []compute.Step) error {
+func table(out io.Writer, list []ir.Step) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tkernel\tgrid\tworkgroup\tbytes\tflops\t  layer")
 	var bytes, flops int64

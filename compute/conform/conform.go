@@ -26,6 +26,8 @@ import (
 	"strings"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
@@ -312,3 +314,9 @@ func (r *Recorder) write(p *compute.Program) error {
 	}
 	return nil
 }
+
+// tape is the tape as the compiler has it.
+func (r *Recorder) tape() *ir.Tape { return (*ir.Tape)(r.Tape) }
+
+// given is write for a program as the compiler has it.
+func (r *Recorder) given(p *compiler.Program) error { return r.write((*compute.Program)(p)) }

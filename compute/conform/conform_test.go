@@ -15,6 +15,7 @@ import (
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/conform"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // text is a shader with one right entry point and several wrong ones.
@@ -103,7 +104,7 @@ func run(t *testing.T, o conform.Options, ops ...conform.Op) *conform.Report {
 
 func TestRight(t *testing.T) {
 	r := run(t, conform.Options{Passes: true}, conform.KernelOp(right))
-	cases := 5*len(conform.Patterns()) + len(compute.Passes()) - 1
+	cases := 5*len(conform.Patterns()) + len(ir.Passes()) - 1
 	if !r.OK() || len(r.Cases) != cases || len(r.Kernels) != 1 || r.Kernels[0].Elements == 0 {
 		t.Errorf("%s, want %d cases and none illegal", r.Summary(), cases)
 	}
@@ -214,7 +215,7 @@ func TestVerify(t *testing.T) {
 	for want, model := range map[string]stack{
 		"": {{right}, {right}}, "second": {{right}, {wrong["rough"]}, {wrong["short"]}}, "third": {{right}, {right}, {wrong["short"]}},
 	} {
-		fault, err := conform.Verify(ctx, dev, model, input, 6, 50)
+		fault, err := conform.Verify(t.Context(), dev, model, input, 6, 50)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/shader"
 )
 
@@ -129,11 +131,11 @@ func Measure(ctx context.Context, dev *compute.Device, f Function, a Accuracy, s
 		t := compute.NewTape(d)
 		x[i], y[i] = t.Input("x", compute.F32, slice), t.New(slice)
 		tensors := []*compute.Tensor{x[i], y[i]}
-		if len(f.Kernel.Bindings()) == 3 {
+		if len((*ir.Kernel)(f.Kernel).Bindings()) == 3 {
 			z[i] = t.Input("z", compute.F32, slice)
 			tensors = []*compute.Tensor{x[i], z[i], y[i]}
 		}
-		f.Kernel.Run(f.Kernel.MakeParams(parameter), tensors...)
+		f.Kernel.Run((*ir.Kernel)(f.Kernel).MakeParams(parameter), tensors...)
 		t.Keep(y[i])
 		p, err := t.Compile()
 		if err != nil {
@@ -173,7 +175,7 @@ func Measure(ctx context.Context, dev *compute.Device, f Function, a Accuracy, s
 		if err := programs[0].Read(ctx, y[0], got); err != nil {
 			return a, err
 		}
-		for i, want := range programs[1].Get64(y[1])[:n] {
+		for i, want := range (*compiler.Program)(programs[1]).Get64((*ir.Tensor)(y[1]))[:n] {
 			off := math.Abs(float64(got[i]) - want)
 			if math.Abs(want) < smallest && want != 0 || math.Abs(want) > math.MaxFloat32 || want == 0 && off < 0x1p-126 {
 				continue

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/shader"
 )
 
@@ -22,18 +23,19 @@ import (
 // tensor that the kernel writes holds values before. It panics where the header has
 // no shape of a tensor.
 func KernelOp(k *compute.Kernel, shapes ...string) Op {
-	dims := k.Shader().Shapes()
-	bindings := k.Bindings()
+	whole := (*ir.Kernel)(k)
+	dims := whole.Shader().Shapes()
+	bindings := whole.Bindings()
 	for _, b := range bindings {
 		if dims[b.Name] == nil {
-			panic(fmt.Sprintf("conform: KernelOp %s: the header of %s.wgsl does not say what the shape of %s is, as in \"// %s is (n).\"", k.Name(), k.Shader().Name, b.Name, b.Name))
+			panic(fmt.Sprintf("conform: KernelOp %s: the header of %s.wgsl does not say what the shape of %s is, as in \"// %s is (n).\"", k.Name(), whole.Shader().Name, b.Name, b.Name))
 		}
 	}
 	if len(shapes) == 0 {
-		shapes = defaultShapes(k)
+		shapes = defaultShapes(whole)
 	}
 	return Op{Name: k.Name(), Shapes: shapes, Record: func(r *Recorder) {
-		params := k.MakeParams(func(f shader.Field) float64 { return r.Number(f.Name) })
+		params := whole.MakeParams(func(f shader.Field) float64 { return r.Number(f.Name) })
 		lookup := func(name string) (int, bool) {
 			n, ok := r.sizes[name]
 			return int(n), ok
@@ -69,7 +71,7 @@ func KernelOp(k *compute.Kernel, shapes ...string) Op {
 }
 
 // defaultShapes are sizes around the kernel's workgroup.
-func defaultShapes(k *compute.Kernel) []string {
+func defaultShapes(k *ir.Kernel) []string {
 	entry := k.Entry()
 	block := entry.Workgroup[0] * entry.Workgroup[1] * entry.Workgroup[2]
 	whole := 0

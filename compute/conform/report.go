@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/judge"
 	"github.com/pumice-ml/pumice/internal/shader"
 	"github.com/pumice-ml/pumice/shaders"
 )
@@ -246,7 +247,7 @@ func version() string {
 
 // kernel sums up the kernels whose work j is, of one that hands numbers to the next
 // under one name; what is stored as f16 stands apart.
-func (r *Report) kernel(j *compute.Judged) *Kernel {
+func (r *Report) kernel(j *judge.Judged) *Kernel {
 	name := names(j)
 	if j.Tensor.DType() == compute.F16 {
 		name += " as f16"

@@ -15,6 +15,8 @@ import (
 	"sync"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/judge"
 )
 
 // Minimise looks for the smallest sizes, one after another, at which a case is still
@@ -135,7 +137,7 @@ func WriteRepro(ctx context.Context, dev *compute.Device, c Case, dir string) er
 	}
 	c.Op.Record(r)
 	var failed error
-	_, err = r.Judge(ctx, r.write, func(j *compute.Judged) {
+	_, err = compiler.Judge(ctx, r.tape(), r.given, func(j *judge.Judged) {
 		bad := j.Beyond >= 0 || slices.ContainsFunc(indices(len(j.Got)), func(i int) bool { return j.Share(i) > 1 })
 		if b.Kernel == "" && bad && failed == nil {
 			failed = b.fill(j)
@@ -184,7 +186,7 @@ func indices(n int) []int {
 }
 
 // fill takes the dispatch of what was judged.
-func (b *Bundle) fill(j *compute.Judged) error {
+func (b *Bundle) fill(j *judge.Judged) error {
 	step, err := j.Step()
 	if err != nil {
 		return err

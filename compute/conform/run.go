@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/judge"
 )
 
 // Options choose what Run does; the zero value is everything once.
@@ -66,11 +69,11 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 			}
 		}
 		if o.Passes && !seen[c.Op] {
-			for _, pass := range compute.Passes() {
-				if pass == compute.Plan {
+			for _, pass := range ir.Passes() {
+				if pass == ir.Plan {
 					continue // Judge never lets tensors share memory
 				}
-				runs = append(runs, run{Case: c, without: []compute.Pass{pass}})
+				runs = append(runs, run{Case: c, without: []ir.Pass{pass}})
 			}
 		}
 		seen[c.Op] = true
@@ -106,7 +109,7 @@ func Run(ctx context.Context, dev *compute.Device, ops []Op, o Options) (*Report
 // run is a case with passes left out.
 type run struct {
 	Case
-	without []compute.Pass
+	without []ir.Pass
 	spare   bool // left out where the variant changes nothing
 }
 
@@ -138,8 +141,8 @@ func (r run) do(ctx context.Context, dev *compute.Device, report *Report, match 
 		}
 	}
 	r.Op.Record(rec)
-	differences, err := rec.Judge(ctx, rec.write, func(j *compute.Judged) {
-		if whole || slices.ContainsFunc(j.Kernels, func(k *compute.Kernel) bool { return matches(match, k.Name()) }) {
+	differences, err := compiler.Judge(ctx, rec.tape(), rec.given, func(j *judge.Judged) {
+		if whole || slices.ContainsFunc(j.Kernels, func(k *ir.Kernel) bool { return matches(match, k.Name()) }) {
 			result.judge(j, report)
 		}
 	}, r.without...)
@@ -161,18 +164,18 @@ func (r run) needless(dev *compute.Device, match string, whole bool) (bool, erro
 	}
 	rec.values.zero = true
 	r.Op.Record(rec)
-	list := rec.Lowered(r.without...)
+	list := compiler.Lowered(rec.tape(), r.without...)
 	if r.Storage == compute.F16 && !storesF16(list) {
 		return true, nil
 	}
 	if r.spare {
 		rec.Variant = ""
-		usual := rec.Lowered(r.without...)
-		if slices.EqualFunc(list, usual, func(a, b compute.Dispatch) bool { return a.Kernel == b.Kernel }) {
+		usual := compiler.Lowered(rec.tape(), r.without...)
+		if slices.EqualFunc(list, usual, func(a, b ir.Dispatch) bool { return a.Kernel == b.Kernel }) {
 			return true, nil
 		}
 	}
-	return !whole && !slices.ContainsFunc(list, func(d compute.Dispatch) bool { return matches(match, d.Kernel.Name()) }), nil
+	return !whole && !slices.ContainsFunc(list, func(d ir.Dispatch) bool { return matches(match, d.Kernel.Name()) }), nil
 }
 
 // Kernels names the kernels that a case runs, or would with another variant, without
@@ -186,7 +189,7 @@ func Kernels(dev *compute.Device, c Case) (names []string) {
 	c.Op.Record(r)
 	for _, v := range append(variants(dev, c), "") {
 		r.Variant = v
-		for _, d := range r.Lowered() {
+		for _, d := range compiler.Lowered(r.tape()) {
 			names = append(names, d.Kernel.Name())
 		}
 	}
@@ -219,18 +222,18 @@ func Rules(dev *compute.Device, c Case, merges bool) (f Fired, err error) {
 	r.Handed, r.Taken, r.Lacked = add(&f.Handed), add(&f.Taken), add(&f.Lacked)
 	c.Op.Record(r)
 	names := []string{""}
-	for _, d := range r.Dispatches() {
-		for _, v := range r.Variants(d.Kernel) {
+	for _, d := range r.tape().Dispatches() {
+		for _, v := range r.tape().Variants(d.Kernel) {
 			add(&names)(v)
 		}
 	}
 	for _, v := range names {
 		r.Variant = v
-		r.Lowered()
+		compiler.Lowered(r.tape())
 	}
 	r.Variant = ""
 	if merges {
-		p, err := r.Compile(compute.Check)
+		p, err := r.Compile("check")
 		if err != nil {
 			return f, err
 		}
@@ -251,8 +254,8 @@ func variants(dev *compute.Device, c Case) (names []string) {
 	defer func() { _ = recover() }() // the case itself will say so
 	r.values.zero = true
 	c.Op.Record(r)
-	for _, d := range r.Dispatches() {
-		for _, v := range r.Variants(d.Kernel) {
+	for _, d := range r.tape().Dispatches() {
+		for _, v := range r.tape().Variants(d.Kernel) {
 			if !slices.Contains(names, v) {
 				names = append(names, v)
 			}
@@ -264,7 +267,7 @@ func variants(dev *compute.Device, c Case) (names []string) {
 	// A variant that the device, or the case, has no kernels for would be plain again.
 	kernels := func(variant string) (list []string) {
 		r.Variant = variant
-		for _, d := range r.Lowered() {
+		for _, d := range compiler.Lowered(r.tape()) {
 			list = append(list, d.Kernel.Name())
 		}
 		return list
@@ -280,7 +283,7 @@ func matches(pattern, name string) bool {
 }
 
 // names are those of the kernels whose work was judged, joined by plus signs.
-func names(j *compute.Judged) string {
+func names(j *judge.Judged) string {
 	var all []string
 	for _, k := range j.Kernels {
 		all = append(all, k.Name())
@@ -290,7 +293,7 @@ func names(j *compute.Judged) string {
 
 // judge adds what a dispatch wrote to one tensor to the result and the summary of
 // its kernel.
-func (r *Result) judge(j *compute.Judged, report *Report) {
+func (r *Result) judge(j *judge.Judged, report *Report) {
 	c := Check{Dispatch: j.Dispatch, Kernel: names(j), Params: fmt.Sprintf("%+v", j.Params), Tensor: j.Binding, Elements: len(j.Got)}
 	k := report.kernel(j)
 	worst, at := -1.0, -1
@@ -335,7 +338,7 @@ func (r *Result) judge(j *compute.Judged, report *Report) {
 
 // element describes element i of what was judged, with the numbers of the same
 // index among the inputs of its length.
-func element(j *compute.Judged, i int) *Element {
+func element(j *judge.Judged, i int) *Element {
 	e := &Element{
 		Index: i, Got: Number(j.Got[i]), Want: Number(j.Want[i]), Low: Number(j.Want[i] - j.Bound[i]), High: Number(j.Want[i] + j.Bound[i]),
 		ULP: Number(math.Abs(j.Got[i]-j.Want[i]) / compute.Ulp(j.Want[i])), Share: Number(j.Share(i)),

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // storedF16 ends the name of a case whose tensors are stored as f16.
@@ -22,8 +23,8 @@ func CasesF16(ops []Op, seed uint32) (all []Case) {
 }
 
 // storesF16 reports whether a dispatch of the list uses a tensor that is stored as f16.
-func storesF16(list []compute.Dispatch) bool {
-	return slices.ContainsFunc(list, func(d compute.Dispatch) bool {
-		return slices.ContainsFunc(d.Tensors, func(x *compute.Tensor) bool { return x.DType() == compute.F16 })
+func storesF16(list []ir.Dispatch) bool {
+	return slices.ContainsFunc(list, func(d ir.Dispatch) bool {
+		return slices.ContainsFunc(d.Tensors, func(x *ir.Tensor) bool { return x.DType() == compute.F16 })
 	})
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/judge"
 )
 
 // Fault is the first place where a device left the bounds of a model's kernels.
@@ -28,7 +31,7 @@ func Verify(ctx context.Context, dev *compute.Device, model interface {
 	t.Keep(model.Forward(t, x))
 	var fault *Fault
 	r, report := &Result{}, &Report{index: map[string]*Kernel{}}
-	_, err := t.Judge(ctx, func(p *compute.Program) error { return p.Write(x, input) }, func(j *compute.Judged) {
+	_, err := compiler.Judge(ctx, (*ir.Tape)(t), func(p *compiler.Program) error { return p.Write((*ir.Tensor)(x), input) }, func(j *judge.Judged) {
 		r.judge(j, report)
 		if c := r.Checks[len(r.Checks)-1]; fault == nil && c.Illegal > 0 {
 			fault = &Fault{j.Part, c}

@@ -6,11 +6,16 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
+	"github.com/pumice-ml/pumice/internal/judge"
+	"github.com/pumice-ml/pumice/internal/tune"
 )
 
 var open = sync.OnceValues(func() (*compute.Device, error) {
@@ -59,9 +64,67 @@ func NoLeaks(t testing.TB, dev *compute.Device) {
 	})
 }
 
+// Passes are those of the compiler, by name, in their order.
+func Passes() (names []string) {
+	for _, p := range ir.Passes() {
+		names = append(names, string(p))
+	}
+	return names
+}
+
+// Machine is what a device does its work by.
+func Machine(dev *compute.Device) *tune.Device { return (*compiler.Device)(dev).Machine() }
+
+// Verify is Tape.Verify that returns the worst element of each tensor written.
+func Verify(t *compute.Tape, inputs func(p *compute.Program) error, without ...string) ([]judge.Deviation, error) {
+	return compiler.Verify(context.Background(), (*ir.Tape)(t), func(p *compiler.Program) error {
+		if inputs == nil {
+			return nil
+		}
+		return inputs((*compute.Program)(p))
+	}, passes(without)...)
+}
+
+func passes(names []string) (all []ir.Pass) {
+	for _, name := range names {
+		all = append(all, ir.Pass(name))
+	}
+	return all
+}
+
+// Get64 copies a tensor of a program on the reference device, and Set64 sets one.
+func Get64(p *compute.Program, x *compute.Tensor) []float64 {
+	return (*compiler.Program)(p).Get64((*ir.Tensor)(x))
+}
+
+func Set64(p *compute.Program, x *compute.Tensor, data []float64) {
+	(*compiler.Program)(p).Set64((*ir.Tensor)(x), data)
+}
+
+// Dispatches are those that a tape has recorded, and Lowered those that it compiles to,
+// without the named passes and before any are merged.
+func Dispatches(t *compute.Tape) []ir.Dispatch { return (*ir.Tape)(t).Dispatches() }
+
+func Lowered(t *compute.Tape, without ...string) []ir.Dispatch {
+	return compiler.Lowered((*ir.Tape)(t), passes(without)...)
+}
+
+// Runs reports whether dispatches are of a kernel.
+func Runs(list []ir.Dispatch, k *compute.Kernel) bool {
+	return slices.ContainsFunc(list, func(d ir.Dispatch) bool { return d.Kernel == (*ir.Kernel)(k) })
+}
+
+// RunsOn reports whether a device has what a kernel needs.
+func RunsOn(k *compute.Kernel, dev *compute.Device) bool {
+	return (*ir.Kernel)(k).RunsOn((*compiler.Device)(dev))
+}
+
+// Steps describes a program, dispatch by dispatch.
+func Steps(p *compute.Program) ([]ir.Step, error) { return (*compiler.Program)(p).Steps() }
+
 // Check fails the test for each deviation that is not legal, and where there
 // are none at all.
-func Check(t testing.TB, deviations []compute.Deviation, err error) {
+func Check(t testing.TB, deviations []judge.Deviation, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -81,8 +144,8 @@ func Check(t testing.TB, deviations []compute.Deviation, err error) {
 func Main(m *testing.M, pkg string) {
 	code := m.Run()
 	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.fuzz").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
-		for _, k := range compute.Kernels() {
-			if dev, err := open(); err == nil && !k.RunsOn(dev) {
+		for _, k := range ir.Kernels() {
+			if dev, err := open(); err == nil && !k.RunsOn((*compiler.Device)(dev)) {
 				continue
 			}
 			if strings.HasSuffix(k.Package(), pkg) && k.GPURuns() == 0 {

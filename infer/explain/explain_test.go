@@ -76,16 +76,16 @@ func TestGradient(t *testing.T) {
 			if err := e.program.Write(e.x, noise(c.shape)); err != nil {
 				t.Fatal(err)
 			}
-			at := e.program.Get64(e.x)
+			at := devicetest.Get64(e.program, e.x)
 			for class := range 3 {
 				logit := func() float64 {
 					if err := e.run(ctx, class); err != nil {
 						t.Fatal(err)
 					}
-					return e.program.Get64(e.logits)[class]
+					return devicetest.Get64(e.program, e.logits)[class]
 				}
 				size := math.Abs(logit()) + 1
-				got := e.program.Get64(e.dx)
+				got := devicetest.Get64(e.program, e.dx)
 				largest := slices.Max(got) - slices.Min(got)
 				if largest < 1e-6 {
 					t.Fatalf("class %d: the gradient is %v", class, got[:3])
@@ -96,10 +96,10 @@ func TestGradient(t *testing.T) {
 					want := fd.Derivative(func(v float64) float64 {
 						moved := slices.Clone(at)
 						moved[i] = v
-						e.program.Set64(e.x, moved)
+						devicetest.Set64(e.program, e.x, moved)
 						return logit()
 					}, at[i], &fd.Settings{Formula: fd.Central, Step: step})
-					e.program.Set64(e.x, at)
+					devicetest.Set64(e.program, e.x, at)
 					if off := math.Abs(got[i] - want); !(off <= bound) {
 						t.Errorf("class %d, pixel %d: gradient %v, want %v within %.3g", class, i, got[i], want, bound)
 					}
@@ -126,7 +126,7 @@ func TestDefinition(t *testing.T) {
 	if err := errors.Join(e.program.Write(e.x, noise(c.shape)), e.run(ctx, 0)); err != nil {
 		t.Fatal(err)
 	}
-	maps, target := e.program.Get64(e.outputs[c.target].y), e.outputs[c.target].y.Shape()
+	maps, target := devicetest.Get64(e.program, e.outputs[c.target].y), e.outputs[c.target].y.Shape()
 	rest := compute.NewTape(dev)
 	in := rest.Input("maps", compute.F32, target...)
 	logits := c.model.(layers.Sequential)[c.target+1:].Forward(rest, in)
@@ -145,11 +145,11 @@ func TestDefinition(t *testing.T) {
 				mean += fd.Derivative(func(v float64) float64 {
 					moved := slices.Clone(maps)
 					moved[k*size+i] = v
-					p.Set64(in, moved)
+					devicetest.Set64(p, in, moved)
 					if err := p.Run(ctx); err != nil {
 						t.Fatal(err)
 					}
-					return p.Get64(logits)[class]
+					return devicetest.Get64(p, logits)[class]
 				}, maps[k*size+i], &fd.Settings{Formula: fd.Central, Step: step}) / float64(size)
 			}
 			for i := range size {
@@ -159,7 +159,7 @@ func TestDefinition(t *testing.T) {
 		if err := e.run(ctx, class); err != nil {
 			t.Fatal(err)
 		}
-		small := e.program.Get64(e.small)
+		small := devicetest.Get64(e.program, e.small)
 		for i, v := range sum {
 			if v < 0 {
 				cut++
@@ -170,7 +170,7 @@ func TestDefinition(t *testing.T) {
 			}
 		}
 		// Bilinear interpolation between the centres of cells.
-		whole := e.program.Get64(e.cam)
+		whole := devicetest.Get64(e.program, e.cam)
 		height, width, h, w := c.shape[1], c.shape[2], target[2], target[3]
 		for y := range height {
 			for x := range width {
@@ -200,7 +200,7 @@ func TestDevice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			layers.Initialize(c.model, 2)
 			r := record(compute.NewTape(dev), c.model, c.shape)
-			found, err := r.tape.Verify(context.Background(), func(p *compute.Program) error {
+			found, err := devicetest.Verify(r.tape, func(p *compute.Program) error {
 				return errors.Join(p.Write(r.x, noise(c.shape)), p.Write(r.pick, []float32{0, 1, 0}))
 			})
 			devicetest.Check(t, found, err)

@@ -17,6 +17,8 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/compute/devicetest"
+	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/tapeoption"
 )
 
@@ -102,19 +104,19 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 		gpu := devicetest.Open(t)
 		devicetest.NoLeaks(t, gpu)
 		for name, c := range map[string]struct {
-			without []compute.Pass
+			without []string
 			seed    float32
 			row     int
 		}{
 			"gpu": {nil, seed, 0}, "gpu, gradients from nothing, in a column": {nil, 0, 1},
-			"gpu without passes, folded": {[]compute.Pass{compute.Prune, compute.Choose, compute.Accumulate, compute.Specialise}, seed, 2},
+			"gpu without passes, folded": {[]string{"prune", "choose", "accumulate", "specialise"}, seed, 2},
 		} {
 			t.Run(name, func(t *testing.T) {
 				inputs := slices.Clone(inputs)
 				inputs[0].Switches.Row = c.row
 				r := record(gpu, op, params, inputs, c.seed)
 				defer gpu.Forget(r.tape.Clock)
-				found, err := r.tape.Verify(context.Background(), r.write, c.without...)
+				found, err := devicetest.Verify(r.tape, r.write, c.without...)
 				devicetest.Check(t, found, err)
 			})
 		}
@@ -215,7 +217,7 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 	dev := compute.Reference()
 	defer dev.Close()
 	r := record(dev, op, params, inputs, seed)
-	p, err := r.tape.Compile(compute.Prune)
+	p, err := r.tape.Compile("prune")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,11 +225,12 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 	if err := r.write(p); err != nil {
 		t.Fatal(err)
 	}
+	inner := (*compiler.Program)(p)
 	loss := func() (sum, size float64) {
 		if err := p.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		for i, y := range p.Get64(r.y) {
+		for i, y := range inner.Get64((*ir.Tensor)(r.y)) {
 			sum += y * r.values[r.dy][i]
 			size += math.Abs(y * r.values[r.dy][i])
 		}
@@ -241,8 +244,8 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 		if err := p.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		got := p.Get64(r.tape.Grad(x))
-		at := p.Get64(x)
+		got := inner.Get64((*ir.Tensor)(r.tape.Grad(x)))
+		at := inner.Get64((*ir.Tensor)(x))
 		largest := 0.0
 		for _, v := range got {
 			largest = max(largest, math.Abs(v-seed))
@@ -254,11 +257,11 @@ func gradients(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *comp
 			want := fd.Derivative(func(v float64) float64 {
 				moved := slices.Clone(at)
 				moved[i] = v
-				p.Set64(x, moved)
+				inner.Set64((*ir.Tensor)(x), moved)
 				sum, _ := loss()
 				return sum
 			}, at[i], &fd.Settings{Formula: fd.Central, Step: step})
-			p.Set64(x, at)
+			inner.Set64((*ir.Tensor)(x), at)
 			if off := math.Abs(got[i] - seed - want); !(off <= bound) {
 				t.Errorf("gradient of %v [%d]: got %v, want %v within %.3g by central differences", x, i, got[i]-seed, want, bound)
 			}
