@@ -201,9 +201,9 @@ func (l *lowering) tuned(c choices, measure bool) (choices, error) {
 	if len(all) < 2 {
 		return c, nil
 	}
-	var flat tune.Candidates
+	flat := tune.Candidates{Zeroed: func(list []ir.Dispatch) []ir.Dispatch { return accumulate(list, nil, l.dev.Assigns) }}
 	for _, r := range all {
-		flat.Names, flat.Lists = append(flat.Names, r.Name), append(flat.Lists, accumulate(taken(r.parts), nil, l.dev.Assigns))
+		flat.Names, flat.Lists = append(flat.Names, r.Name), append(flat.Lists, taken(r.parts))
 	}
 	choice, err := l.dev.Choice(d, l.tape.Class(d), flat, suit, measure)
 	if err != nil || choice == nil {

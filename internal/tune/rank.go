@@ -25,11 +25,12 @@ type contender struct {
 
 // race is the measuring of a class's candidates.
 type race struct {
-	dev   *Device
-	stand *stand
-	field []*contender
-	spent time.Duration
-	best  *contender // by the first samples
+	dev    *Device
+	stand  *stand
+	field  []*contender
+	spent  time.Duration
+	best   *contender // by the first samples
+	zeroed func(list []ir.Dispatch) []ir.Dispatch
 }
 
 const (
@@ -50,7 +51,7 @@ const (
 // rank measures the candidates for a choice, and makes it. It reports whether anything
 // could be measured.
 func (d *Device) rank(c *Choice, all Candidates, suit int) (sure bool, err error) {
-	r := &race{dev: d}
+	r := &race{dev: d, zeroed: all.Zeroed}
 	if r.stand, err = d.newStand(); err != nil {
 		return false, err
 	}
@@ -154,7 +155,7 @@ func (r *race) first() error {
 // with which nothing more can be done.
 func (r *race) sample(x *contender) (t time.Duration, err error) {
 	if x.trial == nil {
-		x.trial, err = r.stand.start(x.Variant, x.list)
+		x.trial, err = r.stand.start(x.Variant, r.zeroed(x.list))
 	}
 	if err == nil {
 		t, x.took, err = x.trial.sample()

@@ -104,6 +104,8 @@ func (c *Choice) key() string { return c.Kernel + " " + c.Class + " " + c.Texts 
 type Candidates struct {
 	Names []string
 	Lists [][]ir.Dispatch
+	// Zeroed is a list with what gives its tensors that start at zero their first values.
+	Zeroed func(list []ir.Dispatch) []ir.Dispatch
 }
 
 // Within reports whether dispatches keep the device's limits and the loop budget.
