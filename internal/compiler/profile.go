@@ -2,13 +2,11 @@ package compiler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pumice-ml/pumice/internal/engine"
 	"github.com/pumice-ml/pumice/internal/ir"
-	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
 // Clock says what a profile was measured with.
@@ -61,17 +59,12 @@ func (p *Program) Profile(ctx context.Context, runs int) (*Profile, error) {
 	if !ok {
 		return p.hostProfile(ctx, runs, 0, "it is the reference device")
 	}
-	why := "it was opened without " + webgpu.TimestampQuery
-	if p.dev.Stamps {
-		period, err := r.Eng.Tick(ctx)
-		if err == nil {
-			times, err := r.Profile(ctx, runs, period)
-			return &Profile{Clock: DeviceClock, Times: times}, err
-		}
-		if !errors.Is(err, webgpu.ErrNoStamps) {
-			return nil, err
-		}
-		why = err.Error()
+	times, why, err := r.Profile(ctx, runs)
+	if err != nil {
+		return nil, err
+	}
+	if why == "" {
+		return &Profile{Clock: DeviceClock, Times: times}, nil
 	}
 	idle, err := r.Eng.Idle()
 	if err != nil {

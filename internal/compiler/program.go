@@ -1,3 +1,5 @@
+// Package compiler compiles tapes to programs, runs them, and judges them dispatch by
+// dispatch. Package compute shows its Device and Program to users.
 package compiler
 
 import (
@@ -132,12 +134,12 @@ func (p *Program) hold(slots []*ir.Slot, storage map[*ir.Slot]int, sizes []int) 
 				p.storages[i], err = p.dev.Alloc(p.place.Name, fmt.Sprintf("storage %d", i), ir.F32, sizes[i])
 			}
 			all[s] = p.storages[i]
-			p.shared += s.DType.Bytes(s.N)
+			p.shared += ir.Bytes(s.DType, s.N)
 		} else if all[s], err = p.dev.Alloc(p.place.Name, s.Name, s.DType, s.N+p.place.Guard); err == nil {
 			p.place.Owned[s] = all[s]
 		}
 		if v := p.values[s]; err == nil && v != nil {
-			p.dev.Up.Add(s.DType.Bytes(len(v)))
+			p.dev.Up.Add(ir.Bytes(s.DType, len(v)))
 			err = p.dev.Engine.Write(all[s], ir.AsWords(v))
 		}
 		return err
@@ -187,14 +189,14 @@ func (p *Program) Write(x *ir.Tensor, data []float32) error {
 func (p *Program) WriteU32(x *ir.Tensor, data []uint32) error { return p.write(x, ir.U32, data) }
 
 func (p *Program) write(x *ir.Tensor, dtype ir.DType, words []uint32) error {
-	if x.DType().Numbers() != dtype || x.Len() != len(words) {
+	if ir.Numbers(x.DType()) != dtype || x.Len() != len(words) {
 		panic(fmt.Sprintf("compute: Program.Write: %d elements of %v to %v", len(words), dtype, x))
 	}
 	b, err := p.buffer(x)
 	if err != nil {
 		return err
 	}
-	p.dev.Up.Add(x.DType().Bytes(len(words)))
+	p.dev.Up.Add(ir.Bytes(x.DType(), len(words)))
 	return p.dev.Engine.Write(b, words)
 }
 
@@ -234,7 +236,7 @@ func (p *Program) ReadLater(x *ir.Tensor) (*Readback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compute: read %v: %w", x, err)
 	}
-	p.dev.Down.Add(x.DType().Bytes(x.Len()))
+	p.dev.Down.Add(ir.Bytes(x.DType(), x.Len()))
 	return &Readback{x, r}, nil
 }
 
@@ -249,7 +251,7 @@ func (r *Readback) WaitU32(ctx context.Context, dst []uint32) error {
 }
 
 func (r *Readback) wait(ctx context.Context, dtype ir.DType, dst []uint32) error {
-	if r.x.DType().Numbers() != dtype || r.x.Len() != len(dst) {
+	if ir.Numbers(r.x.DType()) != dtype || r.x.Len() != len(dst) {
 		panic(fmt.Sprintf("compute: Read: %v to %d elements of %v", r.x, len(dst), dtype))
 	}
 	if err := r.r.Wait(ctx, dst); err != nil {
@@ -327,11 +329,11 @@ func (p *Program) Close() error {
 // counted, and how many it would if no two tensors shared theirs.
 func (p *Program) Memory() (held, alone int64) {
 	for _, b := range p.place.Owned {
-		held += b.DType.Bytes(b.N)
+		held += ir.Bytes(b.DType, b.N)
 	}
 	alone = held
 	for _, b := range p.storages {
-		held += b.DType.Bytes(b.N)
+		held += ir.Bytes(b.DType, b.N)
 	}
 	return held, alone + p.shared
 }

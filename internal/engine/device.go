@@ -1,3 +1,6 @@
+// Package engine runs lists of dispatches on devices: the GPU's, which dispatches WGSL
+// through WebGPU, and the reference, which calls definitions. A Device holds the memory of
+// parameters and programs, and the folder in which it keeps what it finds out.
 package engine
 
 import (
@@ -28,7 +31,7 @@ type Device struct {
 	Down     atomic.Int64
 	Progress progress
 	f16      bool                     // shaders may use f16
-	Stamps   bool                     // it writes timestamps
+	stamps   bool                     // it writes timestamps
 	Driver   func(text string) string // of tests: what a driver that is wrong makes of a text
 }
 
@@ -175,7 +178,7 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 		gpu.Release()
 		return nil, fmt.Errorf("compute: Open %s: %w", info.Name, err)
 	}
-	d.f16, d.Stamps = slices.Contains(features, shaderF16), slices.Contains(features, webgpu.TimestampQuery)
+	d.f16, d.stamps = slices.Contains(features, shaderF16), slices.Contains(features, webgpu.TimestampQuery)
 	if slices.Contains(features, "subgroups") {
 		d.info.Subgroup = subgroup(ctx, gpu)
 	}
@@ -250,7 +253,7 @@ func (d *Device) allocLocked(owner, label string, dtype ir.DType, n int) (*Buffe
 	if err := d.Usable(); err != nil {
 		return nil, err
 	}
-	size := uint64(dtype.Bytes(n))
+	size := uint64(ir.Bytes(dtype, n))
 	if limit := min(d.info.Limits.StorageBindingSize, d.info.Limits.BufferSize); size > limit {
 		return nil, fmt.Errorf("compute: tensor %s of %d elements needs %d bytes, a binding holds at most %d: %w", label, n, size, limit, ir.ErrLimit)
 	}
@@ -285,7 +288,7 @@ func (d *Device) freeLocked(b *Buffer) {
 	}
 	if use := d.ledger[b.owner]; use != nil {
 		use.Buffers--
-		use.Bytes -= b.DType.Bytes(b.N)
+		use.Bytes -= ir.Bytes(b.DType, b.N)
 		if use.Buffers == 0 {
 			delete(d.ledger, b.owner)
 		}
@@ -297,7 +300,7 @@ func (d *Device) ReadInto(ctx context.Context, b *Buffer, dst []uint32) error {
 	if err != nil {
 		return err
 	}
-	d.Down.Add(b.DType.Bytes(len(dst)))
+	d.Down.Add(ir.Bytes(b.DType, len(dst)))
 	return r.Wait(ctx, dst)
 }
 

@@ -51,7 +51,7 @@ func (d *Device) paramLocked(p *ir.Param) (*Buffer, error) {
 	if b, ok := d.params[p]; ok {
 		return b, nil
 	}
-	p.Check("Device")
+	ir.CheckParam(p, "Device")
 	b, err := d.allocLocked("parameters", p.Name, p.DType(), p.Len())
 	if err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func (d *Device) paramLocked(p *ir.Param) (*Buffer, error) {
 }
 
 func (d *Device) upload(b *Buffer, p *ir.Param) error {
-	words := p.Words()
-	d.Up.Add(b.DType.Bytes(len(words)))
+	words := ir.HostWords(p)
+	d.Up.Add(ir.Bytes(b.DType, len(words)))
 	if err := d.Engine.Write(b, words); err != nil {
 		return fmt.Errorf("compute: upload %s: %w", p.Name, err)
 	}
@@ -82,7 +82,7 @@ func (d *Device) Upload(params ...*ir.Param) error {
 		return err
 	}
 	for _, p := range ir.WithHalves(params) {
-		p.Check("Device.Upload")
+		ir.CheckParam(p, "Device.Upload")
 		d.mu.Lock()
 		b, ok := d.params[p]
 		d.mu.Unlock()
@@ -105,7 +105,7 @@ func (d *Device) UploadPart(p *ir.Param, first, n int) error {
 	if err := d.Usable(); err != nil {
 		return err
 	}
-	p.Check("Device.UploadPart")
+	ir.CheckParam(p, "Device.UploadPart")
 	if first < 0 || n < 0 || first+n > p.Len() {
 		panic(fmt.Sprintf("compute: Device.UploadPart: elements %d to %d of %d of parameter %q", first, first+n, p.Len(), p.Name))
 	}
@@ -119,8 +119,8 @@ func (d *Device) UploadPart(p *ir.Param, first, n int) error {
 	if b.Host != nil {
 		part.Host = b.Host[first : first+n]
 	}
-	words := p.Words()[first : first+n]
-	d.Up.Add(b.DType.Bytes(n))
+	words := ir.HostWords(p)[first : first+n]
+	d.Up.Add(ir.Bytes(b.DType, n))
 	if err := d.Engine.Write(part, words); err != nil {
 		return fmt.Errorf("compute: upload elements %d to %d of %s: %w", first, first+n, p.Name, err)
 	}
@@ -140,7 +140,7 @@ func (d *Device) Download(ctx context.Context, params ...*ir.Param) error {
 		if !ok {
 			continue
 		}
-		if err := d.ReadInto(ctx, b, p.Words()); err != nil {
+		if err := d.ReadInto(ctx, b, ir.HostWords(p)); err != nil {
 			return fmt.Errorf("compute: download %s: %w", p.Name, err)
 		}
 	}
@@ -220,7 +220,7 @@ func (d *Device) UseTogether(params []*ir.Param, offsets []int, n int) ([]*Buffe
 		whole.round = true
 		var parts []*Buffer
 		for i, p := range params {
-			p.Check("Device")
+			ir.CheckParam(p, "Device")
 			parts = append(parts, whole.part(p.Name, offsets[i], p.Len()))
 			if err == nil {
 				err = d.upload(parts[i], p)
@@ -254,6 +254,6 @@ func (d *Device) ParamWords(ctx context.Context, p *ir.Param) ([]uint32, error) 
 		words := make([]uint32, b.N)
 		return words, d.ReadInto(ctx, b, words)
 	}
-	p.Check("Tape.Judge")
-	return slices.Clone(p.Words()), nil
+	ir.CheckParam(p, "Tape.Judge")
+	return slices.Clone(ir.HostWords(p)), nil
 }

@@ -73,7 +73,7 @@ func (e *GPU) close() {
 }
 
 // padded is the size of a tensor's buffer: whole vec4s, and never empty.
-func padded(dtype ir.DType, n int) uint64 { return uint64(dtype.Bytes((max(n, 1) + 3) / 4 * 4)) }
+func padded(dtype ir.DType, n int) uint64 { return uint64(ir.Bytes(dtype, (max(n, 1)+3)/4*4)) }
 
 func (e *GPU) Alloc(label string, dtype ir.DType, n int) (*Buffer, error) {
 	b, err := e.dev.NewBuffer(label, padded(dtype, n), webgpu.Storage)
@@ -103,7 +103,7 @@ func (e *GPU) Write(b *Buffer, words []uint32) error {
 		words = ir.PackF16(words)
 	}
 	e.written.Store(true)
-	return e.dev.Write(b.gpu, uint64(b.DType.Bytes(b.Offset)), asBytes(words))
+	return e.dev.Write(b.gpu, uint64(ir.Bytes(b.DType, b.Offset)), asBytes(words))
 }
 
 func (e *GPU) submit(p *webgpu.Plan, first, last int) error {
@@ -143,14 +143,14 @@ func (e *GPU) Read(b *Buffer) (Pending, error) {
 	if n := len(b.readers); n > 0 {
 		r, b.readers = b.readers[n-1], b.readers[:n-1]
 	} else {
-		size := uint64(b.DType.Bytes(b.N)+3) / 4 * 4
+		size := uint64(ir.Bytes(b.DType, b.N)+3) / 4 * 4
 		stage, err := e.dev.NewBuffer(b.Label+" read-back", size+4, webgpu.Staging)
 		if err != nil {
 			return nil, err
 		}
 		copies := []webgpu.Command{{Src: e.nonces, Dst: stage, DstOffset: size, Size: 4}}
 		if size > 0 {
-			copies = append([]webgpu.Command{{Src: b.gpu, SrcOffset: uint64(b.DType.Bytes(b.Offset)), Dst: stage, Size: size}}, copies...)
+			copies = append([]webgpu.Command{{Src: b.gpu, SrcOffset: uint64(ir.Bytes(b.DType, b.Offset)), Dst: stage, Size: size}}, copies...)
 		}
 		plan, err := e.dev.NewPlan(copies)
 		if err != nil {
@@ -267,7 +267,7 @@ func (b *Buffer) bound() webgpu.Range {
 	if b.Parent == nil {
 		return webgpu.Range{Buffer: b.gpu}
 	}
-	return webgpu.Range{Buffer: b.gpu, Offset: uint64(b.DType.Bytes(b.Offset)), Size: padded(b.DType, b.N)}
+	return webgpu.Range{Buffer: b.gpu, Offset: uint64(ir.Bytes(b.DType, b.Offset)), Size: padded(b.DType, b.N)}
 }
 
 // Build makes the pipelines, side by side, the bind groups and the plan.

@@ -2,15 +2,33 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pumice-ml/pumice/internal/webgpu"
 )
 
-// Profile measures by timestamps, of which a tick takes so many nanoseconds. A dispatch
+// Profile measures what each dispatch takes by the device's timestamps, in its least of
+// some runs, or says why there are none.
+func (r *GPURunner) Profile(ctx context.Context, runs int) (times []time.Duration, why string, err error) {
+	if !r.Eng.owner.stamps {
+		return nil, "it was opened without " + webgpu.TimestampQuery, nil
+	}
+	period, err := r.Eng.tick(ctx)
+	if errors.Is(err, webgpu.ErrNoStamps) {
+		return nil, err.Error(), nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	times, err = r.profile(ctx, runs, period)
+	return times, "", err
+}
+
+// profile measures by timestamps, of which a tick takes so many nanoseconds. A dispatch
 // that ends before it begins, for the clock started anew, does not count.
-func (r *GPURunner) Profile(ctx context.Context, runs int, period float64) ([]time.Duration, error) {
+func (r *GPURunner) profile(ctx context.Context, runs int, period float64) ([]time.Duration, error) {
 	least := make([]uint64, len(r.cost))
 	counted := make([]bool, len(r.cost))
 	for range runs {

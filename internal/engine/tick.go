@@ -22,9 +22,9 @@ const tickText = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
 // clock, which is off by as long as a submission takes.
 const tickTime = 100 * time.Millisecond
 
-// Tick is how many nanoseconds a tick of the device's clock takes. It wraps
+// tick is how many nanoseconds a tick of the device's clock takes. It wraps
 // webgpu.ErrNoStamps where the device writes no timestamps, or its clock stands still.
-func (e *GPU) Tick(ctx context.Context) (float64, error) { return e.measured(ctx, e.measureTick) }
+func (e *GPU) tick(ctx context.Context) (float64, error) { return e.measured(ctx, e.measureTick) }
 
 // measured is what measure returned first, but for errors that may not come again.
 func (e *GPU) measured(ctx context.Context, measure func(context.Context) (float64, error)) (float64, error) {

@@ -138,7 +138,7 @@ func (d *Dispatch) Bytes() (n int64) {
 	counted := map[*Slot]bool{}
 	for _, x := range d.Tensors {
 		if !counted[x.base] {
-			n += x.base.DType.Bytes(x.Len())
+			n += Bytes(x.base.DType, x.Len())
 		}
 		counted[x.base] = true
 	}

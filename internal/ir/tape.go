@@ -1,3 +1,10 @@
+// Package ir is what a program is made of: kernels with their definitions and error models,
+// parameters, tensors, dispatches, the tape that records them, and the rules by which
+// dispatches may be replaced. A list of dispatches is the only intermediate form: what is
+// recorded is one, each pass takes one and leaves one, and an engine runs one.
+//
+// It also says what a list means: an Evaluation computes, by the definitions, what launches
+// should leave in their tensors, and how far a device may stray from that.
 package ir
 
 import (
@@ -100,7 +107,7 @@ func (t *Tape) Master(p *Param) *Tensor {
 	if x, ok := t.params[p]; ok {
 		return x
 	}
-	p.Check("Tape.Param")
+	CheckParam(p, "Tape.Param")
 	x := t.Add(&Slot{Name: p.Name, DType: p.DType(), Param: p}, p.Shape)
 	t.params[p] = x
 	return x

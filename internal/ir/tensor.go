@@ -20,7 +20,7 @@ const (
 func (d DType) String() string { return [...]string{"f32", "u32", "f16"}[d] }
 
 // Numbers is the type on the host: F32 of what is stored as f16.
-func (d DType) Numbers() DType {
+func Numbers(d DType) DType {
 	if d == F16 {
 		return F32
 	}
@@ -28,7 +28,7 @@ func (d DType) Numbers() DType {
 }
 
 // Bytes of n elements.
-func (d DType) Bytes(n int) int64 {
+func Bytes(d DType, n int) int64 {
 	if d == F16 {
 		return int64(n) * 2
 	}
@@ -78,8 +78,8 @@ func (p *Param) DType() DType {
 // Len is the number of elements.
 func (p *Param) Len() int { return Elements(p.Shape) }
 
-// Words are the elements' bits on the host.
-func (p *Param) Words() []uint32 {
+// HostWords are the elements' bits on the host.
+func HostWords(p *Param) []uint32 {
 	if p.of != nil {
 		p = p.of
 	}
@@ -89,7 +89,8 @@ func (p *Param) Words() []uint32 {
 	return AsWords(p.Data)
 }
 
-func (p *Param) Check(op string) {
+// CheckParam panics where a parameter has not as many elements as its shape.
+func CheckParam(p *Param, op string) {
 	if p.of != nil {
 		p = p.of
 	}
@@ -155,7 +156,7 @@ type Member struct {
 func (s *Slot) Made() bool { return s.Param == nil && !s.Input }
 
 // Words of 4 bytes that hold the elements.
-func (s *Slot) Words() int { return int(s.DType.Bytes(s.N)+3) / 4 }
+func (s *Slot) Words() int { return int(Bytes(s.DType, s.N)+3) / 4 }
 
 // Shape is the tensor's dimensions; the caller must not change it.
 func (x *Tensor) Shape() []int { return x.shape }

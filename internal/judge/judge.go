@@ -1,3 +1,17 @@
+// Package judge tests on a device what a program would run there.
+//
+// What runs is what is proved. Before the first result of a program counts, each text
+// that it sends to the driver is judged on the device, unless it passed there before: the
+// launch runs on scratch copies of its tensors, which hold hard numbers, and what it
+// writes is judged by the definitions and error models of the runs whose work it does,
+// as compiler.Judge does it.
+//
+// A text of one kernel with its params in a uniform does not depend on sizes, and is
+// judged at those of the shader's header. Other texts are judged at the sizes at hand. A
+// definition that would take long there is replaced by a run of the kernel on the device,
+// with its params in a uniform, which is judged like every other; both may then stray by
+// their bounds. Where the kernel has no such text, it is judged at a smaller size of what
+// all of its arrays are made of, such as a batch.
 package judge
 
 import (
@@ -12,19 +26,6 @@ import (
 	"github.com/pumice-ml/pumice/internal/engine"
 	"github.com/pumice-ml/pumice/internal/ir"
 )
-
-// What runs is what is proved. Before the first result of a program counts, each text
-// that it sends to the driver is judged on the device, unless it passed there before: the
-// launch runs on scratch copies of its tensors, which hold hard numbers, and what it
-// writes is judged by the definitions and error models of the runs whose work it does,
-// as Tape.Judge does it.
-//
-// A text of one kernel with its params in a uniform does not depend on sizes, and is
-// judged at those of the shader's header. Other texts are judged at the sizes at hand. A
-// definition that would take long there is replaced by a run of the kernel on the device,
-// with its params in a uniform, which is judged like every other; both may then stray by
-// their bounds. Where the kernel has no such text, it is judged at a smaller size of what
-// all of its arrays are made of, such as a batch.
 
 // Refusal is a text that a device does not run: that of a variant of a kernel, or of a
 // merge or a specialisation, for which Variant is the pass.

@@ -1,3 +1,5 @@
+// Package pass lowers the recorded list of a tape to the launches of a program: one file
+// for each pass, one table for their order.
 package pass
 
 import (

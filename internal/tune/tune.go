@@ -1,3 +1,5 @@
+// Package tune finds out which of several lists that do the same work is the fastest on a
+// device, for a class of params, and remembers it.
 package tune
 
 import (
