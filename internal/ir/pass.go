@@ -1,7 +1,7 @@
 package ir
 
 // Pass names a step of the compiler that can be left out, to find a fault:
-// tape.Compile(compute.Prune), or PUMICE_DEBUG=-prune,-specialise for all.
+// tape.Compile("prune"), or PUMICE_DEBUG=-prune,-specialise for all.
 type Pass string
 
 // The passes, in their order.
@@ -19,7 +19,8 @@ const (
 	Specialise Pass = "specialise" // bake params and constants into the shader
 )
 
-// Check is the judging of texts on a device before they count. It changes no program, so Passes does not list it, but it can be left out as well.
+// Check is the judging of texts on a device before they count. It changes no program, so
+// Passes does not list it, but it can be left out as well.
 const Check Pass = "check"
 
 // Measure is the measuring of variants on a device that tunes (see Device.Tune). Left

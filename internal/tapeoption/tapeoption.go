@@ -12,7 +12,7 @@ type Switches struct {
 	// Judge then takes whatever comes of them, and judges the elements that do not
 	// depend on them.
 	NonFinite bool
-	// Variant names the only rule of one dispatch to take (see compute.Rule), whether it
+	// Variant names the only rule of one dispatch to take (see ir.Rule), whether it
 	// suits the device or not; "" leaves the choice to the device.
 	Variant string
 	// Handed is called with each rule that operations hand to the tape, Taken with each
