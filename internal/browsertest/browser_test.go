@@ -66,7 +66,7 @@ func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 	if run := os.Getenv("PUMICE_BROWSER_RUN"); run != "" {
 		more = []string{"-test.run=" + run}
 	}
-	arguments := map[string]any{"argv": append([]string{"test", "-test.v", "-test.timeout=" + limit.String()}, more...)}
+	arguments := map[string]any{"argv": append([]string{"test", "-test.v=test2json", "-test.timeout=" + limit.String()}, more...)}
 	var printed strings.Builder
 	exit := make(chan string, 1)
 	mux := http.NewServeMux()
@@ -93,10 +93,14 @@ func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 	defer server.Close()
 	status := browse(t, chromium, server.URL, exit)
 	server.Close()
-	if passed := strings.Count(printed.String(), "--- PASS"); status != "0" || passed == 0 {
-		t.Errorf("status %s, %d tests passed\n%s", status, passed, printed.String())
+	passed, text, err := failures(printed.String())
+	if err != nil {
+		t.Fatalf("status %s: %v\n%s", status, err, printed.String())
+	}
+	if status != "0" || passed == 0 {
+		t.Errorf("status %s, %d tests passed\n%s", status, passed, text)
 	} else {
-		t.Logf("%d tests passed\n%s", passed, printed.String())
+		t.Logf("%d tests passed", passed)
 	}
 }
 
