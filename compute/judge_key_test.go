@@ -2,6 +2,7 @@ package compute
 
 import (
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -12,8 +13,11 @@ func TestKeysOfTexts(t *testing.T) {
 	ownCache(t)
 	dev := must(Open(t.Context()))
 	defer dev.Close()
+	var lock sync.Mutex // several goroutines compile
 	var sent []string
 	dev.driver = func(text string) string {
+		lock.Lock()
+		defer lock.Unlock()
 		sent = append(sent, text)
 		return text
 	}
