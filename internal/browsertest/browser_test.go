@@ -28,9 +28,9 @@ func TestInBrowser(t *testing.T) {
 	if chromium == "" {
 		t.Skip("PUMICE_CHROMIUM names no browser")
 	}
-	skip := withFiles
+	layers := []string{"-test.skip=" + withFiles}
 	if testing.Short() {
-		skip += "|" + long
+		layers = []string{"-test.short", "-test.skip=" + withFiles + "|" + long}
 	}
 	for _, c := range []struct {
 		pkg       string
@@ -38,7 +38,7 @@ func TestInBrowser(t *testing.T) {
 	}{
 		{"internal/webgpu", nil},
 		{"compute", []string{"-test.skip=" + withFiles}},
-		{"layers", []string{"-test.skip=" + skip}},
+		{"layers", layers},
 	} {
 		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.arguments) })
 	}
@@ -46,10 +46,12 @@ func TestInBrowser(t *testing.T) {
 
 // Browsers have no files; and the others are left out where time is short: the remaining
 // tests run the same kernels, or they are of kernels for GPUs, which run natively on the
-// same software driver and whose texts the tests of compute compile here.
+// same software driver and whose texts the tests of compute compile here. Package layertest
+// leaves out the gradients of the reference device, which are Go alone.
 const (
 	withFiles = "Save|Load|Readme|StateDict|Example"
-	long      = "PyTorchWeights|PyTorchConv|Conv2DBatches|MatMulLong|Conv2DWorkgroup|Conv2DDirect|Conv2DChain|Conv2DVariants|Conv2DOnGPUs|Winograd|MatMulChain|TestTune"
+	long      = "PyTorch|Accuracy|Long|Conv2DBatches|Conv2DChannels|Conv2DMatMul|Conv2DWorkgroup|Conv2DDirect|Conv2DChain|Conv2DVariants|Conv2DOnGPUs|Winograd|MatMulChain|MatMulVariant|TestTune" +
+		"|Tiles|Rules|Initializer|ProductTile|Across|BroadcastShapes|PoolShapes" // no device
 )
 
 func inBrowser(t *testing.T, chromium, pkg string, more []string) {
