@@ -143,6 +143,9 @@ func TestConv2DChain(t *testing.T) {
 		if elsewhere(dev, variant) || strings.HasPrefix(variant, "workgroup") && variant != "workgroup16" { // another of its file runs
 			continue
 		}
+		if variant == "winograd4" && !devicetest.Full() {
+			continue // winograd2 hands on alike
+		}
 		s, ok := shapes[variant]
 		if !ok {
 			s = shape{5, 6, 3, 1}
@@ -181,6 +184,9 @@ func TestConv2DChain(t *testing.T) {
 					tape.BackwardFromGrads()
 					return tape.Grad(x)
 				}))
+				if !quadded && variant != "plain" && variant != "direct" && !devicetest.Full() {
+					return
+				}
 				// Where the gradient has a value it is read, which whole quads do not allow.
 				launches := run(func(tape *compute.Tape, result, weight, _, dz *compute.Tensor) *compute.Tensor {
 					dy, dx := tape.Zeros(result.Shape()...), tape.Zeros(result.Shape()...)

@@ -61,6 +61,9 @@ func product(t *compute.Tape, a, b *compute.Tensor, s [4]int, o MatMulOptions) *
 func TestMatMulLong(t *testing.T) {
 	dev := devicetest.Open(t)
 	for _, k := range []int{59_999, 65_536, 70_000, 200_001, 1_000_003} {
+		if (k == 70_000 || k == 200_001) && !devicetest.Full() {
+			continue // between others
+		}
 		a, b := compute.NewParam("a", 2, k), compute.NewParam("b", 3, k)
 		want := make([]float32, 6)
 		for i := range k {

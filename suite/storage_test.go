@@ -16,7 +16,8 @@ import (
 
 // TestCheckF16 tests kernels with f16 in the place of every f32, as a program that
 // stores tensors so does at their first use, or wants a device without f16 to say so:
-// all kernels, or without PUMICE_TESTS=full those of a small network's training step.
+// all kernels, or without PUMICE_TESTS=full those of a small network's training step, for
+// TestF16 runs each op.
 func TestCheckF16(t *testing.T) {
 	t.Setenv("PUMICE_CACHE", t.TempDir())
 	dev := fresh(t)

@@ -18,7 +18,7 @@ import (
 // two devices round a number near their edges to different sides. The images are those of
 // the real MNIST where PUMICE_MNIST names its folder, and drawn ones else.
 func TestAugmentDrift(t *testing.T) {
-	const steps, batch, band = 100, 32, 1e-4
+	const steps, batch, band = 100, 16, 1e-4
 	set, _ := data.Digits(data.DigitsOptions{Train: steps * batch, Test: 10})
 	if dir := os.Getenv("PUMICE_MNIST"); dir != "" {
 		var err error

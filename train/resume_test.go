@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pumice-ml/pumice/compute"
+	"github.com/pumice-ml/pumice/compute/devicetest"
 )
 
 // TestResumeEverything interrupts a run with everything between gradients and weights, at
@@ -31,9 +32,12 @@ func TestResumeEverything(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		random, cuts := rand.New(rand.NewPCG(1, 2)), 50
-		if dev.IsReference() || testing.Short() {
+		random, cuts := rand.New(rand.NewPCG(1, 2)), 12
+		switch {
+		case dev.IsReference() || testing.Short():
 			cuts = 6
+		case devicetest.Full():
+			cuts = 50
 		}
 		path := filepath.Join(dir, "broken.safetensors")
 		for begun := false; cuts > 0; {

@@ -46,8 +46,8 @@ func TestF16(t *testing.T) {
 	}
 	devicetest.NoLeaks(t, dev)
 	ctx := context.Background()
-	trainSet, testSet := data.Digits(data.DigitsOptions{Train: 4000, Test: 1000})
-	fit := Loop{Model: cnn(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 4e-3}, Schedule: Linear{}, Batch: 50, Epochs: 2, Seed: 1}
+	trainSet, testSet := data.Digits(data.DigitsOptions{Train: 2000, Test: 1000})
+	fit := Loop{Model: cnn(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 4e-3}, Schedule: Linear{}, Batch: 25, Epochs: 2, Seed: 1}
 	history, err := fit.Run(ctx, dev, trainSet, testSet)
 	if err != nil {
 		t.Fatal(err)

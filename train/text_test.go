@@ -39,7 +39,7 @@ func TestTopics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			devices(t, func(t *testing.T, dev *compute.Device) {
 				layers.Initialize(c.model, 1)
-				l := Loop{Model: c.model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 0.01}, Schedule: Linear{}, Batch: 20, Epochs: 15, Seed: 1}
+				l := Loop{Model: c.model, Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{LR: 0.01}, Schedule: Linear{}, Batch: 20, Epochs: 6, Seed: 1}
 				defer forget(dev, c.model)
 				h, err := l.Run(context.Background(), dev, c.train, c.test)
 				if err != nil {

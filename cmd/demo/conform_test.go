@@ -11,7 +11,7 @@ func TestConform(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
 	html, junit := filepath.Join(dir, "a.html"), filepath.Join(dir, "a.xml")
-	out := must(t, "conform", "--kernel", "leaky_relu.*", "--passes=false", "--json", a, "--html", html, "--junit", junit)
+	out := must(t, "conform", "--kernel", "leaky_relu.*", "--passes=false", "--variants=false", "--json", a, "--html", html, "--junit", junit)
 	if !strings.Contains(out, "leaky_relu.backward") || !strings.Contains(out, ": 0 illegal") {
 		t.Errorf("conform prints %q", out)
 	}
@@ -25,7 +25,7 @@ func TestConform(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	must(t, "conform", "--kernel", "leaky_relu.*", "--passes=false", "--limits", "default", "--json", b)
+	must(t, "conform", "--kernel", "leaky_relu.*", "--passes=false", "--variants=false", "--limits", "default", "--json", b)
 	if out := must(t, "conform", "diff", a, b); !strings.Contains(out, "limit StorageBuffersPerStage") || strings.Contains(out, "!") {
 		t.Errorf("diff prints %q", out)
 	}
@@ -43,7 +43,7 @@ func TestConform(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		"--device reference":       {"--device", "reference"},
-		`matches no kernel`:        {"--kernel", "lion.*", "--passes=false"},
+		`matches no kernel`:        {"--kernel", "lion.*", "--passes=false", "--variants=false", "--f16=false"},
 		`no op "lion"`:             {"--case", "lion/n=1/uniform/seed=1"},
 		"syntax error in pattern":  {"--kernel", "["},
 		"no adapter matches":       {"--device", "quantum"},

@@ -158,7 +158,7 @@ func child(args ...string) *exec.Cmd {
 func TestStopped(t *testing.T) {
 	t.Parallel() // its work is done by processes of its own
 	args := func(out string) []string {
-		return []string{"train", "--images", "1000", "--epochs", "4", "--out", out, "--json"}
+		return []string{"train", "--images", "400", "--epochs", "4", "--out", out, "--json"}
 	}
 	whole := lines(t, must(t, args(t.TempDir())...))
 	for name, stop := range map[string]struct {
@@ -215,7 +215,7 @@ func TestExitStatus(t *testing.T) {
 func TestDiverges(t *testing.T) {
 	dir := t.TempDir()
 	for _, more := range []string{"--json", "--resume=false"} {
-		out, err := demo(t, "train", "--images", "300", "--optimizer", "sgd", "--lr", "1e38", "--out", dir, more)
+		out, err := demo(t, "train", "--images", "300", "--model", "mlp", "--optimizer", "sgd", "--lr", "1e38", "--out", dir, more)
 		if !errors.Is(err, train.ErrDiverged) {
 			t.Fatalf("got %v, want ErrDiverged\n%s", err, out)
 		}
@@ -379,7 +379,7 @@ func TestBadInput(t *testing.T) {
 		"wrong magic":          {fit(idx("magic", append([]byte{7}, two[1:]...), labels)), "train-images-idx3-ubyte"},
 		"label out of range":   {fit(classes), "9"},
 		"folder without data":  {fit(run), "images"},
-		"other model":          {[]string{"train", "--images", "300", "--epochs", "2", "--model", "cnn", "--out", run, "--resume"}, "mlp"},
+		"other model":          {[]string{"train", "--images", "300", "--epochs", "2", "--model", "cnn", "--device", "reference", "--out", run, "--resume"}, "mlp"},
 		"damaged checkpoint":   {[]string{"eval", "--checkpoint", filepath.Join(dir, "damaged.safetensors")}, "damaged.safetensors"},
 		"cut checkpoint":       {[]string{"eval", "--checkpoint", filepath.Join(dir, "short.safetensors")}, "short.safetensors"},
 		"no checkpoint":        {[]string{"eval", "--out", dir}, checkpointName},
@@ -388,7 +388,7 @@ func TestBadInput(t *testing.T) {
 		"negative index":       {[]string{"predict", "--images", "300", "--index", "-5", "--out", run}, "--index -5, the test set has images 0 to 59"},
 		"index and image":      {[]string{"predict", filepath.Join(dir, "text.png"), "--index", "1", "--out", run}, "not both"},
 		"empty image":          {[]string{"predict", blank, "--out", run}, "blank.png shows nothing"},
-		"resume other batches": {[]string{"train", "--images", "300", "--epochs", "1", "--batch", "30", "--model", "mlp", "--out", run, "--resume"}, "batch is 64"},
+		"resume other batches": {[]string{"train", "--images", "300", "--epochs", "1", "--batch", "30", "--model", "mlp", "--device", "reference", "--out", run, "--resume"}, "batch is 64"},
 		"huge model in notes":  {[]string{"eval", "--checkpoint", huge}, "cannot hold a model"},
 		"no such device":       {[]string{"train", "--device", "quantum", "--out", filepath.Join(dir, "other")}, `no adapter matches "quantum"`},
 		"file as folder":       {[]string{"train", "--images", "300", "--out", filepath.Join(dir, "file")}, "cannot make the folder"},
@@ -404,7 +404,7 @@ func TestBadInput(t *testing.T) {
 		"smoothing beyond 1":   {[]string{"train", "--label-smoothing", "1.5", "--out", run}, "--label-smoothing 1.5, want 0 to 1"},
 		"no batches an update": {[]string{"train", "--accumulate", "0", "--out", run}, "--accumulate 0"},
 		"unknown weights":      {[]string{"train", "--class-weights", "heavy", "--out", run}, `"heavy", want none or balanced`},
-		"unknown measure":      {[]string{"train", "--patience", "2", "--monitor", "beauty", "--images", "100", "--out", run}, `Monitor is "beauty", want loss, accuracy`},
+		"unknown measure":      {[]string{"train", "--patience", "2", "--monitor", "beauty", "--images", "100", "--device", "reference", "--out", run}, `Monitor is "beauty", want loss, accuracy`},
 		"frozen nothing":       {[]string{"train", "--freeze", "9.", "--images", "100", "--out", run}, "has no parameter, want some of 0.weight"},
 		"validation of all":    {[]string{"train", "--validation", "1", "--out", run}, "--validation 1, want 0"},
 		"validation of none":   {[]string{"train", "--validation", "0.001", "--images", "100", "--out", run}, "leaves a part empty"},
@@ -431,7 +431,7 @@ func TestInfoAndInspect(t *testing.T) {
 		t.Errorf("info prints %q", out)
 	}
 	for device, conv := range map[string]string{"auto": "conv2d_subgroup.forward", "reference": "conv2d.forward"} {
-		out := must(t, "inspect", "--device", device, "--batch", "8")
+		out := must(t, "inspect", "--device", device)
 		for _, want := range []string{"batch.load", conv, "metrics.judge", "rate.linear", "adam.step", "clock.tick", "total of", "memory of the program"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("inspect prints %q, without %s", out, want)

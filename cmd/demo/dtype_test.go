@@ -54,8 +54,8 @@ func TestInt8(t *testing.T) {
 // TestF16 trains, evaluates and predicts with f16, or wants an error that names the feature.
 func TestF16(t *testing.T) {
 	dir, stores := t.TempDir(), devicetest.Open(t).Stores(compute.F16)
-	must(t, "train", "--images", "300", "--epochs", "1", "--out", dir)
-	for _, args := range [][]string{{"train", "--epochs", "1"}, {"eval"}, {"predict", "--index", "3"}} {
+	must(t, "train", "--images", "300", "--epochs", "1", "--model", "mlp", "--out", dir)
+	for _, args := range [][]string{{"train", "--epochs", "1", "--model", "mlp"}, {"eval"}, {"predict", "--index", "3"}} {
 		args = append(args, "--dtype", "f16", "--images", "300", "--out", dir)
 		out, err := demo(t, args...)
 		switch {

@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,12 +11,8 @@ import (
 // allocations in all of them together, as the trace of the binary's start says. What that
 // takes is printed; it should be below 5 ms.
 func TestImportCost(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "demo")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	run := exec.Command(binary, "--help")
-	run.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	run := child("--help") // of the test's binary, which imports more than the program
+	run.Env = append(run.Env, "GODEBUG=inittrace=1")
 	var trace bytes.Buffer
 	run.Stderr = &trace
 	if err := run.Run(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,13 +33,18 @@ func kills(t *testing.T, few int) int {
 
 // endless is a training run of some hundred steps a second that saves all the time.
 func endless(out string, epochs int) []string {
-	return []string{"train", "--model", "mlp", "--images", "1000", "--batch", "20", "--epochs", fmt.Sprint(epochs), "--interval", "30ms", "--out", out, "--json"}
+	return []string{"train", "--model", "mlp", "--images", "1000", "--batch", "20", "--epochs", fmt.Sprint(epochs), "--interval", "30ms", "--no-report", "--out", out, "--json"}
 }
 
 // unbroken is the last event of the run that nobody kills, in a process of its own, and
-// how long that took, and how long until its first event.
+// how long that took, and how long until its first event. Tests share it.
 func unbroken(t *testing.T, epochs int) (done map[string]any, all, first time.Duration) {
 	t.Helper()
+	whole.Lock()
+	defer whole.Unlock()
+	if r, ok := whole.runs[epochs]; ok {
+		return r.done, r.all, r.first
+	}
 	start := time.Now()
 	follow(t, child(endless(t.TempDir(), epochs)...), func(event map[string]any) {
 		if first == 0 {
@@ -46,8 +52,21 @@ func unbroken(t *testing.T, epochs int) (done map[string]any, all, first time.Du
 		}
 		done = event
 	})
-	return done, time.Since(start), first
+	all = time.Since(start)
+	whole.runs[epochs] = wholeRun{done, all, first}
+	return done, all, first
 }
+
+type wholeRun struct {
+	done       map[string]any
+	all, first time.Duration
+}
+
+// whole are the runs that nobody killed, by their epochs.
+var whole = struct {
+	sync.Mutex
+	runs map[int]wholeRun
+}{runs: map[int]wholeRun{}}
 
 // follow starts a process and hands on its events, until it ends.
 func follow(t *testing.T, c *exec.Cmd, visit func(event map[string]any)) {
@@ -70,12 +89,12 @@ func follow(t *testing.T, c *exec.Cmd, visit func(event map[string]any)) {
 // each, resumed, to end at the weights of the run that nobody killed.
 func TestKilled(t *testing.T) {
 	t.Parallel() // its work is done by processes of its own
-	const epochs = 8
+	const epochs = 4
 	want, all, first := unbroken(t, epochs)
 	long := all - first
 	random := rand.New(rand.NewPCG(3, 4))
 	steps := map[string]int{}
-	for killed, n := 0, kills(t, 3); killed < n; {
+	for killed, n := 0, kills(t, 2); killed < n; {
 		dir := t.TempDir()
 		c := child(endless(dir, epochs)...)
 		moment := time.Duration(random.Int64N(int64(long)))

@@ -28,9 +28,9 @@ func TestInBrowser(t *testing.T) {
 	if chromium == "" {
 		t.Skip("PUMICE_CHROMIUM names no browser")
 	}
-	skip := withFiles
+	layers := []string{"-test.skip=" + withFiles}
 	if testing.Short() {
-		skip += "|" + long
+		layers = []string{"-test.short", "-test.skip=" + withFiles + "|" + long}
 	}
 	for _, c := range []struct {
 		pkg       string
@@ -38,7 +38,7 @@ func TestInBrowser(t *testing.T) {
 	}{
 		{"internal/webgpu", nil},
 		{"compute", []string{"-test.skip=" + withFiles}},
-		{"layers", []string{"-test.skip=" + skip}},
+		{"layers", layers},
 	} {
 		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.arguments) })
 	}
@@ -46,10 +46,12 @@ func TestInBrowser(t *testing.T) {
 
 // Browsers have no files; and the others are left out where time is short: the remaining
 // tests run the same kernels, or they are of kernels for GPUs, which run natively on the
-// same software driver and whose texts the tests of compute compile here.
+// same software driver and whose texts the tests of compute compile here. Package layertest
+// leaves out the gradients of the reference device, which are Go alone.
 const (
 	withFiles = "Save|Load|Readme|StateDict|Example"
-	long      = "PyTorchWeights|PyTorchConv|Conv2DBatches|MatMulLong|Conv2DWorkgroup|Conv2DDirect|Conv2DChain|Conv2DVariants|Conv2DOnGPUs|Winograd|MatMulChain|TestTune"
+	long      = "PyTorch|Accuracy|Long|Conv2DBatches|Conv2DChannels|Conv2DMatMul|Conv2DWorkgroup|Conv2DDirect|Conv2DChain|Conv2DVariants|Conv2DOnGPUs|Winograd|MatMulChain|MatMulVariant|TestTune" +
+		"|Tiles|Rules|Initializer|ProductTile|Across|BroadcastShapes|PoolShapes" // no device
 )
 
 func inBrowser(t *testing.T, chromium, pkg string, more []string) {
@@ -66,7 +68,7 @@ func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 	if run := os.Getenv("PUMICE_BROWSER_RUN"); run != "" {
 		more = []string{"-test.run=" + run}
 	}
-	arguments := map[string]any{"argv": append([]string{"test", "-test.v", "-test.timeout=" + limit.String()}, more...)}
+	arguments := map[string]any{"argv": append([]string{"test", "-test.v=test2json", "-test.timeout=" + limit.String()}, more...)}
 	var printed strings.Builder
 	exit := make(chan string, 1)
 	mux := http.NewServeMux()
@@ -93,10 +95,14 @@ func inBrowser(t *testing.T, chromium, pkg string, more []string) {
 	defer server.Close()
 	status := browse(t, chromium, server.URL, exit)
 	server.Close()
-	if passed := strings.Count(printed.String(), "--- PASS"); status != "0" || passed == 0 {
-		t.Errorf("status %s, %d tests passed\n%s", status, passed, printed.String())
+	passed, text, err := failures(printed.String())
+	if err != nil {
+		t.Fatalf("status %s: %v\n%s", status, err, printed.String())
+	}
+	if status != "0" || passed == 0 {
+		t.Errorf("status %s, %d tests passed\n%s", status, passed, text)
 	} else {
-		t.Logf("%d tests passed\n%s", passed, printed.String())
+		t.Logf("%d tests passed", passed)
 	}
 }
 

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/pumice-ml/pumice/internal/ir"
@@ -14,8 +15,11 @@ func TestKeysOfTexts(t *testing.T) {
 	ownCache(t)
 	dev := must(open(t.Context()))
 	defer dev.Close()
+	var lock sync.Mutex // several goroutines compile
 	var sent []string
 	dev.Driver = func(text string) string {
+		lock.Lock()
+		defer lock.Unlock()
 		sent = append(sent, text)
 		return text
 	}

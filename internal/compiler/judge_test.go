@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pumice-ml/pumice/internal/ir"
@@ -98,12 +99,12 @@ func TestMergesJudged(t *testing.T) {
 				ownCache(t)
 				dev := must(open(t.Context()))
 				defer dev.Close()
-				changed := 0
+				var changed atomic.Int32 // several goroutines compile
 				if f := wrongly(c.from, c.to); wrong {
 					dev.Driver = func(text string) string {
 						other := f(text)
 						if other != text {
-							changed++
+							changed.Add(1)
 						}
 						return other
 					}
@@ -116,8 +117,8 @@ func TestMergesJudged(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if illegal := slices.ContainsFunc(found, func(d judge.Deviation) bool { return !d.Legal }); illegal != wrong || wrong && changed == 0 {
-					t.Errorf("Verify: illegal %v, %d texts changed: %v", illegal, changed, found)
+				if illegal := slices.ContainsFunc(found, func(d judge.Deviation) bool { return !d.Legal }); illegal != wrong || wrong && changed.Load() == 0 {
+					t.Errorf("Verify: illegal %v, %d texts changed: %v", illegal, changed.Load(), found)
 				}
 				run := func(dev *tune.Device, without ...ir.Pass) ([]float32, *Program) {
 					tape := newTape(dev)

@@ -1,7 +1,8 @@
 // Package layertest gives a layer its whole test by one call: gradients against
 // central differences, every kernel on the GPU against its definition within
 // its error model (with and without the compiler's passes), and the same bits
-// from two runs. It checks layers of one's own as well.
+// from two runs. It checks layers of one's own as well. With -short it runs what a GPU
+// computes, as usual and without the passes, and nothing of the reference device.
 //
 //	layertest.Run(t, MyLayer{}, layertest.Shape(1), layertest.Shape(3, 67))
 package layertest
@@ -100,7 +101,9 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 		name += fmt.Sprint(in.Shape)
 	}
 	t.Run(name, func(t *testing.T) {
-		t.Run("gradients", func(t *testing.T) { gradients(t, op, params, inputs) })
+		if !testing.Short() {
+			t.Run("gradients", func(t *testing.T) { gradients(t, op, params, inputs) })
+		}
 		gpu := devicetest.Open(t)
 		devicetest.NoLeaks(t, gpu)
 		for name, c := range map[string]struct {
@@ -111,6 +114,9 @@ func RunOp(t *testing.T, op func(t *compute.Tape, x []*compute.Tensor) *compute.
 			"gpu": {nil, seed, 0}, "gpu, gradients from nothing, in a column": {nil, 0, 1},
 			"gpu without passes, folded": {[]string{"prune", "choose", "accumulate", "specialise"}, seed, 2},
 		} {
+			if testing.Short() && c.seed == 0 {
+				continue
+			}
 			t.Run(name, func(t *testing.T) {
 				inputs := slices.Clone(inputs)
 				inputs[0].Switches.Row = c.row
