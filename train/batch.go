@@ -17,9 +17,10 @@ type resident struct {
 	targets *compute.Param // labels, or numbers
 }
 
-// newResident reads the whole set, and checks it.
-func newResident(set data.Dataset) (*resident, error) {
-	r := allocate(set.Spec(), set.Len())
+// newResident reads the whole set, and checks it. There is room for so many examples.
+func newResident(set data.Dataset, room int) (*resident, error) {
+	r := allocate(set.Spec(), room)
+	r.count = set.Len()
 	return r, read(set, r.put)
 }
 
@@ -152,6 +153,24 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 		batchLoadInts.Run(p, now, targets, y)
 	}
 	return x, y
+}
+
+// head records the run that brings the first rows of a batch to a tensor of their own.
+func head(t *compute.Tape, clock *compute.Param, x *compute.Tensor, rows int) *compute.Tensor {
+	all := x.Dim(0)
+	p := batchParams{Count: uint32(all), Size: uint32(x.Len() / all), Batch: uint32(rows), Steps: 1, Bits: halfBits(all)}
+	shape := append([]int{rows}, x.Shape()[1:]...)
+	if x.DType() == compute.U32 {
+		y := t.NewU32(shape...)
+		batchLoadInts.Run(p, t.Param(clock), x, y)
+		return y
+	}
+	y := t.New(shape...)
+	if x.DType() == compute.F32 {
+		y = t.NewF32(shape...)
+	}
+	batchLoadFloats.Run(p, t.Param(clock), y, x)
+	return y
 }
 
 // halfBits is half the number of bits, rounded up, that the index of one of count rows

@@ -35,7 +35,7 @@ func (l *Loop) Record(t *compute.Tape, trainSet data.Dataset) error {
 	if err != nil {
 		return err
 	}
-	held, err := newResident(trainSet)
+	held, err := newResident(trainSet, trainSet.Len())
 	if err != nil {
 		return err
 	}

@@ -62,8 +62,8 @@ func newSource(dev *compute.Device, set data.Dataset, budget int64, batch, total
 		}
 		return inputs+targets <= float64(budget) && max(inputs, targets) <= float64(binding) && float64(spec.Size())*float64(count) <= math.MaxUint32
 	}
-	if fits(set.Len()) {
-		held, err := newResident(set)
+	if room := (set.Len() + batch - 1) / batch * batch; fits(room) { // for the last batch, too
+		held, err := newResident(set, room)
 		return &source{resident: held, batch: batch}, err
 	}
 	// A chunk begins with a word, of which four bytes may be.
