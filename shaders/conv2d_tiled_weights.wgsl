@@ -172,9 +172,9 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
         }
     } else {
         // A store of each sum, written out, would take drivers as long to compile as all the rest. Those of
-        // one channel are; then the next channel's move to their place. Drivers do not know that c0 is
-        // below inner, so that none writes the loop out.
-        let live = select(0u, min(params.channels, outer - k0), c0 < inner);
+        // one channel are; then the next channel's move to their place. Drivers do not see that the second
+        // term is 0, so that none writes the loop out.
+        let live = min(params.channels, outer - k0) + which / params.splits;
         for (var k = 0u; k < live; k++) {
             if (params.biased != 0u) & (c0 == 0u) {
                 part[which * length + weights + wid.z * outer + k0 + k] = (offset[0].x + offset[0].y) + (offset[0].z + offset[0].w);
