@@ -21,6 +21,9 @@ type resident struct {
 func newResident(set data.Dataset, room int) (*resident, error) {
 	r := allocate(set.Spec(), room)
 	r.count = set.Len()
+	if _, blank := set.(data.Blank); blank {
+		return r, nil // zeros are there already
+	}
 	return r, read(set, r.put)
 }
 
@@ -100,9 +103,11 @@ func (r *resident) put(first int, b *data.Batch) {
 // lowest.
 func pack(words []uint32, at int, b []byte) {
 	for len(b) > 0 {
-		if at%4 == 0 && len(b) >= 4 {
-			words[at/4] = binary.LittleEndian.Uint32(b)
-			at, b = at+4, b[4:]
+		if whole := len(b) / 4; at%4 == 0 && whole > 0 {
+			for i := range words[at/4:][:whole] {
+				words[at/4+i] = binary.LittleEndian.Uint32(b[4*i:])
+			}
+			at, b = at+4*whole, b[4*whole:]
 			continue
 		}
 		shift := 8 * (at % 4)
