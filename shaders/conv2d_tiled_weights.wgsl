@@ -78,7 +78,7 @@ fn gradient(line: u32, column: u32) -> vec4<f32> {
 // split: an invocation walks down the strips of one split, for a block of output
 // and one of input channels.
 // invocations: splits, ceil((k/groups)/channels)*ceil((c/groups)/inputs), groups
-// trips: ceil(n*ceil(ow/4)/splits)*oh + looked_up*channels*inputs*r*s
+// trips: ceil(n*ceil(ow/4)/splits)*oh + channels + looked_up*channels*inputs*r*s
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
