@@ -62,24 +62,24 @@ func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	}
 	e := &Evaluator{dev: dev, set: held, clock: compute.NewParamU32("evaluate.clock", 2), sums: newSums(top)}
 	e.full = set.Len() / batch
-	parts := []struct{ step, rows, steps int }{{0, batch, e.full}}
+	parts := []int{batch}
 	if rest := set.Len() % batch; rest > 0 { // of a batch as large, of which only so many rows count
-		parts = append(parts, struct{ step, rows, steps int }{e.full, rest, 0})
+		parts = append(parts, rest)
 	}
-	for _, part := range parts {
+	for _, rows := range parts {
 		t := compute.NewTape(dev)
 		t.Storage = storage
 		for _, p := range layers.Params(model) {
 			t.Master(p) // of which copies are cast in every run, so that they follow a training loop
 		}
-		x, y := e.set.record(t, e.clock, part.step, batch, part.steps, false)
+		x, y := e.set.record(t, e.clock, e.full+len(parts)-1, false)
 		logits := model.Forward(t, x)
 		if err := tells(logits, batch, held.spec); err != nil {
 			e.Close()
 			return nil, err
 		}
-		if part.rows < batch {
-			logits, y = head(t, e.clock, logits, part.rows), head(t, e.clock, y, part.rows)
+		if rows < batch {
+			logits, y = head(t, e.clock, logits, rows), head(t, e.clock, y, rows)
 		}
 		e.sums.record(t, loss.Loss(t, logits, y), logits, y)
 		clockTick.Run(clockParams{1}, t.Param(e.clock))
