@@ -20,7 +20,7 @@ type productSubgroup struct {
 var productSubgroups = []productSubgroup{
 	newProductSubgroup("subgroup8x4", ",rows=4", few),
 	newProductSubgroup("subgroup4x4", ",rows=4,quads=1,block=4,looked_up=1", few),
-	// Tiles of 32 rows are a third faster, but take a second longer to compile.
+	// Tiles of 32 rows are a third faster, but take twice as long to compile.
 	newProductSubgroup("subgroup8x32", ",rows=32", func(p matmulParams) bool { return p.products() >= 1<<26 }),
 	newProductSubgroup("subgroup8", "", all),
 	newProductSubgroup("subgroup4", ",block=4,looked_up=1", func(p matmulParams) bool { return p.products() >= 1<<23 }),

@@ -171,7 +171,7 @@ fn finish4(i: u32, v: vec4<f32>) -> vec4<f32> {
 
 // forward adds to y where ow is a multiple of 4.
 // invocations: n*ceil(oh/rows)*ceil(ow/4), ceil((k/groups)/channels), groups
-// trips: (c/groups)*r + looked_up*channels*rows*4
+// trips: (c/groups)*r + channels + looked_up*channels*rows*4
 // flops: 2*n*k*min(oh*ow, h*w)*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
@@ -199,21 +199,25 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
             }
         }
     } else {
-        // unroll
-        for (var k = 0u; k < params.channels; k++) {
-            let channel = wid.y * params.channels + k;
-            let first = wid.z * outer + min(channel, outer - 1u);
+        // One channel after the other, as in conv2d_tiled_weights.wgsl.
+        let live = min(params.channels, outer - wid.y * params.channels);
+        for (var k = 0u; k < live; k++) {
+            let first = wid.z * outer + wid.y * params.channels + k;
             var more = 0.0;
             if params.biased != 0u { more = bias[first]; }
             // unroll
             for (var t = 0u; t < params.rows; t++) {
-                if tile.live & (channel < outer) & (tile.row + t < params.oh) {
+                if tile.live & (tile.row + t < params.oh) {
                     let i = (((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column) / 4u;
-                    var v = sum[k * params.rows + t] + more;
+                    var v = sum[t] + more;
                     if accumulate { v += y[i]; }
                     if params.rectified != 0u { v = select(vec4<f32>(), v, v > vec4<f32>()); }
                     y[i] = finish4(i, v);
                 }
+            }
+            // unroll
+            for (var i = 0u; i < (params.channels - 1u) * params.rows; i++) {
+                sum[i] = sum[i + params.rows];
             }
         }
     }
@@ -221,7 +225,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
 
 // forward_odd is forward for any ow.
 // invocations: n*ceil(oh/rows)*ceil(ow/4), ceil((k/groups)/channels), groups
-// trips: (c/groups)*r + looked_up*channels*rows*4
+// trips: (c/groups)*r + channels + looked_up*channels*rows*4
 // flops: 2*n*k*min(oh*ow, h*w)*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
@@ -251,10 +255,10 @@ fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_
             }
         }
     } else {
-        // unroll
-        for (var k = 0u; k < params.channels; k++) {
-            let channel = wid.y * params.channels + k;
-            let first = wid.z * outer + min(channel, outer - 1u);
+        // One channel after the other, as in conv2d_tiled_weights.wgsl.
+        let live = min(params.channels, outer - wid.y * params.channels);
+        for (var k = 0u; k < live; k++) {
+            let first = wid.z * outer + wid.y * params.channels + k;
             var more = 0.0;
             if params.biased != 0u { more = bias[first]; }
             // unroll
@@ -262,13 +266,17 @@ fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_
                 let i = ((tile.image * params.k + first) * params.oh + tile.row + t) * params.ow + tile.column;
                 // unroll
                 for (var j = 0u; j < 4u; j++) {
-                    if tile.live & (channel < outer) & (tile.row + t < params.oh) & (tile.column + j < params.ow) {
-                        var v = sum[k * params.rows + t][j] + more;
+                    if tile.live & (tile.row + t < params.oh) & (tile.column + j < params.ow) {
+                        var v = sum[t][j] + more;
                         if accumulate { v += y1[i + j]; }
                         if params.rectified != 0u { v = select(0.0, v, v > 0.0); }
                         y1[i + j] = finish(i + j, v);
                     }
                 }
+            }
+            // unroll
+            for (var i = 0u; i < (params.channels - 1u) * params.rows; i++) {
+                sum[i] = sum[i + params.rows];
             }
         }
     }

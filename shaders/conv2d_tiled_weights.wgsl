@@ -78,7 +78,7 @@ fn gradient(line: u32, column: u32) -> vec4<f32> {
 // split: an invocation walks down the strips of one split, for a block of output
 // and one of input channels.
 // invocations: splits, ceil((k/groups)/channels)*ceil((c/groups)/inputs), groups
-// trips: ceil(n*ceil(ow/4)/splits)*oh + looked_up*channels*inputs*r*s
+// trips: ceil(n*ceil(ow/4)/splits)*oh + channels + looked_up*channels*inputs*r*s
 // flops: 2*n*k*oh*ow*(c/groups)*r*s
 @compute @workgroup_size(block)
 fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
@@ -171,19 +171,32 @@ fn split(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wi
             }
         }
     } else {
-        // unroll
-        for (var k = 0u; k < params.channels; k++) {
-            if (params.biased != 0u) & (c0 == 0u) & (k0 + k < outer) {
-                part[which * length + weights + wid.z * outer + k0 + k] = (offset[k].x + offset[k].y) + (offset[k].z + offset[k].w);
+        // A store of each sum, written out, would take drivers as long to compile as all the rest. Those of
+        // one channel are; then the next channel's move to their place. Drivers do not see that the second
+        // term is 0, so that none writes the loop out.
+        let live = min(params.channels, outer - k0) + which / params.splits;
+        for (var k = 0u; k < live; k++) {
+            if (params.biased != 0u) & (c0 == 0u) {
+                part[which * length + weights + wid.z * outer + k0 + k] = (offset[0].x + offset[0].y) + (offset[0].z + offset[0].w);
             }
             // unroll
             for (var c = 0u; c < params.inputs; c++) {
-                if (k0 + k < outer) & (c0 + c < inner) {
+                if c0 + c < inner {
                     let to = which * length + ((wid.z * outer + k0 + k) * inner + c0 + c) * params.r * params.s;
                     // unroll
                     for (var i = 0u; i < params.r * params.s; i++) {
-                        part[to + i] = sum[(k * params.inputs + c) * params.r * params.s + i];
+                        part[to + i] = sum[c * params.r * params.s + i];
                     }
+                }
+            }
+            // unroll
+            for (var i = 0u; i < (params.channels - 1u) * params.inputs * params.r * params.s; i++) {
+                sum[i] = sum[i + params.inputs * params.r * params.s];
+            }
+            if params.biased != 0u {
+                // unroll
+                for (var i = 0u; i < params.channels - 1u; i++) {
+                    offset[i] = offset[i + 1u];
                 }
             }
         }

@@ -20,8 +20,8 @@ struct Params {
 const block: u32 = 8u; // a multiple of 4
 const rows: u32 = 16u; // a multiple of block/4
 const quads: u32 = 2u; // of 4 columns, 1 or 2
-// looked_up is 1 for a loop over the sums, which some drivers compile in a third of the time, and others in four
-// times the time, of writing each out.
+// looked_up is 1 for a loop that looks the sums up by their index. It is for SwiftShader: lavapipe compiles that in
+// four times the time of writing each out, which takes it four times that of a loop that moves them.
 const looked_up: u32 = 0u;
 const accumulate: bool = true;
 
@@ -68,7 +68,7 @@ fn finish(i: u32, v: f32) -> f32 {
 }
 
 // invocations: ceil(n/(4*quads)), ceil(m/rows), batch
-// trips: ceil((k1-k0)/4) + looked_up*rows*quads*4
+// trips: ceil((k1-k0)/4) + rows + looked_up*rows*quads*4
 // flops: 2*batch*m*n*(k1-k0)
 @compute @workgroup_size(block)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
@@ -127,20 +127,25 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
             }
         }
     } else {
-        // unroll
-        for (var r = 0u; r < rows; r++) {
+        // One row after the other, as channels in conv2d_tiled_weights.wgsl.
+        let live = min(rows, params.m - row);
+        for (var r = 0u; r < live; r++) {
             // unroll
             for (var q = 0u; q < quads; q++) {
                 // unroll
                 for (var j = 0u; j < 4u; j++) {
                     let c = column + 4u * q + j;
-                    if (row + r < params.m) & (c < params.n) {
+                    if c < params.n {
                         let i = (wid.z * params.m + row + r) * params.n + c;
-                        var v = sum[r * quads + q][j];
+                        var v = sum[q][j];
                         if accumulate { v += y[i]; }
                         y[i] = finish(i, v);
                     }
                 }
+            }
+            // unroll
+            for (var i = 0u; i < (rows - 1u) * quads; i++) {
+                sum[i] = sum[i + quads];
             }
         }
     }

@@ -17,9 +17,13 @@ type resident struct {
 	targets *compute.Param // labels, or numbers
 }
 
-// newResident reads the whole set, and checks it.
-func newResident(set data.Dataset) (*resident, error) {
-	r := allocate(set.Spec(), set.Len())
+// newResident reads the whole set, and checks it. There is room for so many examples.
+func newResident(set data.Dataset, room int) (*resident, error) {
+	r := allocate(set.Spec(), room)
+	r.count = set.Len()
+	if _, blank := set.(data.Blank); blank {
+		return r, nil // zeros are there already
+	}
 	return r, read(set, r.put)
 }
 
@@ -99,9 +103,11 @@ func (r *resident) put(first int, b *data.Batch) {
 // lowest.
 func pack(words []uint32, at int, b []byte) {
 	for len(b) > 0 {
-		if at%4 == 0 && len(b) >= 4 {
-			words[at/4] = binary.LittleEndian.Uint32(b)
-			at, b = at+4, b[4:]
+		if whole := len(b) / 4; at%4 == 0 && whole > 0 {
+			for i := range words[at/4:][:whole] {
+				words[at/4+i] = binary.LittleEndian.Uint32(b[4*i:])
+			}
+			at, b = at+4*whole, b[4*whole:]
 			continue
 		}
 		shift := 8 * (at % 4)
@@ -152,6 +158,24 @@ func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, s
 		batchLoadInts.Run(p, now, targets, y)
 	}
 	return x, y
+}
+
+// head records the run that brings the first rows of a batch to a tensor of their own.
+func head(t *compute.Tape, clock *compute.Param, x *compute.Tensor, rows int) *compute.Tensor {
+	all := x.Dim(0)
+	p := batchParams{Count: uint32(all), Size: uint32(x.Len() / all), Batch: uint32(rows), Steps: 1, Bits: halfBits(all)}
+	shape := append([]int{rows}, x.Shape()[1:]...)
+	if x.DType() == compute.U32 {
+		y := t.NewU32(shape...)
+		batchLoadInts.Run(p, t.Param(clock), x, y)
+		return y
+	}
+	y := t.New(shape...)
+	if x.DType() == compute.F32 {
+		y = t.NewF32(shape...)
+	}
+	batchLoadFloats.Run(p, t.Param(clock), y, x)
+	return y
 }
 
 // halfBits is half the number of bits, rounded up, that the index of one of count rows

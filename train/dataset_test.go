@@ -116,7 +116,7 @@ func TestLoads(t *testing.T) {
 	for name, set := range map[string]*data.Arrays{"numbers": plane(61, 1), "indices": words(61, 1), "bytes to numbers": shades(61, 1)} {
 		t.Run(name, func(t *testing.T) {
 			dev := devicetest.Open(t)
-			held, err := newResident(set)
+			held, err := newResident(set, set.Len())
 			if err != nil {
 				t.Fatal(err)
 			}

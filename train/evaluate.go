@@ -9,8 +9,20 @@ import (
 	"github.com/pumice-ml/pumice/train/data"
 )
 
-// evalBatch is the number of examples an evaluation runs at once.
+// evalBatch is the number of examples an evaluation runs at once, where no loop says.
 const evalBatch = 250
+
+// enough is how many examples keep a device as busy as evalBatch does.
+const enough = 32
+
+// EvalBatch is how many examples an evaluation runs at once: as many as a step, whose texts
+// are compiled and judged already, unless those are few.
+func (l *Loop) EvalBatch() int {
+	if l.Batch < enough {
+		return evalBatch
+	}
+	return l.Batch
+}
 
 // Evaluator measures a model on a set that it holds in device memory, or streams where
 // it is too large (see Loop.Budget). Close frees the set and the programs.
@@ -31,40 +43,43 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	if len(storage) > 0 {
 		stored = storage[0]
 	}
-	return newEvaluator(dev, model, loss, set, stored, 0, 0)
+	return newEvaluator(dev, model, loss, set, evalBatch, stored, 0, 0)
 }
 
-// newEvaluator is NewEvaluator with a budget of device memory for the set and the number
+// newEvaluator is NewEvaluator with a number of examples at once, a budget of device memory for the set and the number
 // of classes that "top" looks at, and without the named passes.
-func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, storage compute.DType, budget int64, top int, without ...string) (*Evaluator, error) {
+func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, batch int, storage compute.DType, budget int64, top int, without ...string) (*Evaluator, error) {
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	if set.Len() == 0 {
 		return nil, fmt.Errorf("train: %s has no examples to evaluate", set.Spec().Name)
 	}
-	batch := min(evalBatch, set.Len())
+	batch = min(batch, set.Len())
 	held, err := newSource(dev, set, budget, batch, set.Len(), func(position int) int { return position })
 	if err != nil {
 		return nil, err
 	}
 	e := &Evaluator{dev: dev, set: held, clock: compute.NewParamU32("evaluate.clock", 2), sums: newSums(top)}
 	e.full = set.Len() / batch
-	parts := []struct{ step, batch, steps int }{{0, batch, e.full}}
-	if rest := set.Len() % batch; rest > 0 {
-		parts = append(parts, struct{ step, batch, steps int }{e.full, rest, 0})
+	parts := []int{batch}
+	if rest := set.Len() % batch; rest > 0 { // of a batch as large, of which only so many rows count
+		parts = append(parts, rest)
 	}
-	for _, part := range parts {
+	for _, rows := range parts {
 		t := compute.NewTape(dev)
 		t.Storage = storage
 		for _, p := range layers.Params(model) {
 			t.Master(p) // of which copies are cast in every run, so that they follow a training loop
 		}
-		x, y := e.set.record(t, e.clock, part.step, part.batch, part.steps, false)
+		x, y := e.set.record(t, e.clock, e.full+len(parts)-1, false)
 		logits := model.Forward(t, x)
-		if err := tells(logits, part.batch, held.spec); err != nil {
+		if err := tells(logits, batch, held.spec); err != nil {
 			e.Close()
 			return nil, err
+		}
+		if rows < batch {
+			logits, y = head(t, e.clock, logits, rows), head(t, e.clock, y, rows)
 		}
 		e.sums.record(t, loss.Loss(t, logits, y), logits, y)
 		clockTick.Run(clockParams{1}, t.Param(e.clock))

@@ -217,7 +217,7 @@ func (l *Loop) run(ctx context.Context, dev *compute.Device, trainSet, validatio
 		return nil, err
 	}
 	if validationSet != nil {
-		if r.tested, err = newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.Budget, l.TopK); err != nil {
+		if r.tested, err = newEvaluator(dev, l.Model, l.Loss, validationSet, l.EvalBatch(), l.Storage, l.Budget, l.TopK); err != nil {
 			return nil, err
 		}
 		defer r.tested.Close()

@@ -102,7 +102,7 @@ func TestOptimizerKernels(t *testing.T) {
 // TestStepKernels verifies every dispatch of a whole training step.
 func TestStepKernels(t *testing.T) {
 	dev := devicetest.Open(t)
-	set, err := newResident(stripes(500, 1))
+	set, err := newResident(stripes(500, 1), 500)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func (l *Loop) Record(t *compute.Tape, trainSet data.Dataset) error {
 	if err != nil {
 		return err
 	}
-	held, err := newResident(trainSet)
+	held, err := newResident(trainSet, trainSet.Len())
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (l *Loop) Record(t *compute.Tape, trainSet data.Dataset) error {
 func (r *run) record(t *compute.Tape, set *source, update bool) error {
 	t.Training, t.Clock, t.Storage = true, r.clock, r.Storage
 	r.watch.begin(t)
-	x, y := set.record(t, r.clock, 0, r.Batch, r.steps, true)
+	x, y := set.record(t, r.clock, r.steps, true)
 	x, criterion := r.Augment.Apply(t, x, r.Loss)
 	r.watch.forward(r.Model, y)
 	logits := r.Model.Forward(t, x)

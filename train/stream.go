@@ -62,8 +62,8 @@ func newSource(dev *compute.Device, set data.Dataset, budget int64, batch, total
 		}
 		return inputs+targets <= float64(budget) && max(inputs, targets) <= float64(binding) && float64(spec.Size())*float64(count) <= math.MaxUint32
 	}
-	if fits(set.Len()) {
-		held, err := newResident(set)
+	if room := (set.Len() + batch - 1) / batch * batch; fits(room) { // for the last batch, too
+		held, err := newResident(set, room)
 		return &source{resident: held, batch: batch}, err
 	}
 	// A chunk begins with a word, of which four bytes may be.
@@ -83,18 +83,14 @@ func newSource(dev *compute.Device, set data.Dataset, budget int64, batch, total
 	}, nil
 }
 
-// record records the runs that bring a batch of the step that the clock tells, or, where
-// steps is 0, of the given step and so many examples. In device memory a batch is
-// number step mod steps, and in the epoch's random order where shuffled is set.
-func (s *source) record(t *compute.Tape, clock *compute.Param, step, examples, steps int, shuffled bool) (x, y *compute.Tensor) {
+// record records the runs that bring a batch of the step that the clock tells. In device
+// memory a batch is number step mod steps, and in the epoch's random order where shuffled
+// is set.
+func (s *source) record(t *compute.Tape, clock *compute.Param, steps int, shuffled bool) (x, y *compute.Tensor) {
 	if s.stream != nil {
-		ring := 2 * s.stream.chunk
-		step, shuffled = step%ring, false
-		if steps > 0 {
-			steps = ring
-		}
+		steps, shuffled = 2*s.stream.chunk, false
 	}
-	return s.resident.record(t, clock, step*s.batch, examples, max(steps, 1), shuffled)
+	return s.resident.record(t, clock, 0, s.batch, steps, shuffled)
 }
 
 // begin makes a stream start at a step. The programs that take from it are compiled.

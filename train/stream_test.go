@@ -78,7 +78,7 @@ func TestStream(t *testing.T) {
 				streamed := make(c.budget)
 				got, err := streamed.Run(ctx, dev, c.train, c.val)
 				same("streamed", streamed, got, err)
-				for set, batch := range map[data.Dataset]int{c.train: c.batch, c.val: evalBatch} {
+				for set, batch := range map[data.Dataset]int{c.train: c.batch, c.val: make(c.budget).EvalBatch()} {
 					if s, err := newSource(dev, set, c.budget, batch, set.Len(), nil); err != nil || s.stream == nil {
 						t.Errorf("%s: %v; it lies in device memory, want it to be streamed", set.Spec().Name, err)
 					}

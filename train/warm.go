@@ -49,7 +49,7 @@ func (l *Loop) Warm(ctx context.Context, dev *compute.Device, trainSet, validati
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		tested, err := newEvaluator(dev, l.Model, l.Loss, validationSet, l.Storage, l.Budget, l.TopK, "measure")
+		tested, err := newEvaluator(dev, l.Model, l.Loss, validationSet, l.EvalBatch(), l.Storage, l.Budget, l.TopK, "measure")
 		if err != nil {
 			return err
 		}

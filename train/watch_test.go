@@ -145,7 +145,7 @@ func TestWatchInput(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			held, err := newResident(set)
+			held, err := newResident(set, set.Len())
 			if err != nil {
 				t.Fatal(err)
 			}

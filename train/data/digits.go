@@ -111,7 +111,12 @@ func (w *warp) image(pixels []byte, digit int, r *random) {
 		y := int64(i/side*position-(side-1)*position/2) + int64(w.field[1][i])
 		a := &w.affine
 		d := g.at((a[0]*x+a[1]*y+a[2])/entry, (a[3]*x+a[4]*y+a[5])/entry) + bold
-		value := ink * min(max(d+blur, 0), 2*blur) / (2 * blur)
+		value := 0
+		if d >= blur { // no division, as for most pixels
+			value = ink
+		} else if d > -blur {
+			value = ink * (d + blur) / (2 * blur)
+		}
 		// The sum of two bytes has a triangular distribution.
 		value += (int(grains&255) + int(grains>>8&255) - 255) * noise / 255
 		grains >>= 16

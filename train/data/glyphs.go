@@ -135,13 +135,17 @@ func fill(edges [][2]fixed.Point26_6) []bool {
 				break
 			}
 			x := int64(a.X) + int64(b.X-a.X)*(y-int64(a.Y))/int64(b.Y-a.Y)
-			for column := max(0, int(x+127)>>8); column < fine; column++ {
+			if column := max(0, int(x+127)>>8); column < fine { // and all to the right of it
 				winding[row*fine+column] += turn
 			}
 		}
 	}
-	inside := make([]bool, fine*fine)
-	for i, w := range winding {
+	inside, w := make([]bool, fine*fine), int8(0)
+	for i, turn := range winding {
+		if i%fine == 0 {
+			w = 0
+		}
+		w += turn
 		inside[i] = w != 0
 	}
 	return inside
@@ -151,48 +155,78 @@ func fill(edges [][2]fixed.Point26_6) []bool {
 func distances(inside []bool) *glyph {
 	// column[k][i] is how far above or below i the nearest cell of the other
 	// kind lies: k = 0 looks for cells inside, k = 1 for cells outside.
-	var column [2][]int
+	var column [2][]uint8
 	for k := range column {
-		column[k] = make([]int, fine*fine)
-		for x := range fine {
-			sweep := func(y, gap int) int {
-				i := y*fine + x
-				if gap = min(gap+1, far); inside[i] == (k == 0) {
-					gap = 0
+		column[k] = make([]uint8, fine*fine)
+		sweep := func(from, to, step int) {
+			var gap [fine]uint8
+			for x := range gap {
+				gap[x] = far
+			}
+			for y := from; y != to; y += step {
+				row, is := column[k][y*fine:][:fine], inside[y*fine:][:fine]
+				for x := range gap {
+					if gap[x] = min(gap[x]+1, far); is[x] == (k == 0) {
+						gap[x] = 0
+					}
+					if step < 0 {
+						row[x] = min(row[x], gap[x])
+					} else {
+						row[x] = gap[x]
+					}
 				}
-				return gap
-			}
-			gap := far
-			for y := range fine {
-				gap = sweep(y, gap)
-				column[k][y*fine+x] = gap
-			}
-			gap = far
-			for y := fine - 1; y >= 0; y-- {
-				gap = sweep(y, gap)
-				column[k][y*fine+x] = min(gap, column[k][y*fine+x])
 			}
 		}
+		sweep(0, fine, 1)
+		sweep(fine-1, -1, -1)
 	}
 	g := new(glyph)
+	var nearest [2][fine]int32
 	for i := range g {
 		x, y := i%tile*finer+finer/2, i/tile*finer+finer/2
+		if i%tile == 0 {
+			for k := range nearest {
+				envelope(&nearest[k], column[k][y*fine:][:fine])
+			}
+		}
 		k, sign := 0, -1
 		if inside[y*fine+x] {
 			k, sign = 1, 1
 		}
-		row := column[k][y*fine : (y+1)*fine]
-		nearest := far * far
-		for dx := 0; dx*dx < nearest; dx++ {
-			for _, at := range [2]int{max(x-dx, 0), min(x+dx, fine-1)} {
-				nearest = min(nearest, dx*dx+row[at]*row[at])
-			}
-		}
 		// The edge runs half a cell before the nearest centre beyond it. Both
 		// the product and the root are exact or correctly rounded everywhere.
 		const unit = distanceUnit / (cells * finer)
-		d := int(math.Sqrt(float64(nearest*unit*unit))) - unit/2
+		d := int(math.Sqrt(float64(min(nearest[k][x], far*far)*unit*unit))) - unit/2
 		g[i] = int16(sign * d)
 	}
 	return g
+}
+
+// envelope sets to[x] to the least (x-q)^2 + heights[q]^2 of all q, by the lower envelope
+// of these parabolas (Meijster, Roerdink and Hesselink 2000).
+func envelope(to *[fine]int32, heights []uint8) {
+	at := func(x, q int32) int32 { return (x-q)*(x-q) + int32(heights[q])*int32(heights[q]) }
+	var lowest, start [fine]int32 // parabolas, and from where on each is the lowest
+	n := 1
+	for q := int32(1); q < fine; q++ {
+		for n > 0 && at(start[n-1], lowest[n-1]) > at(start[n-1], q) {
+			n--
+		}
+		if n == 0 {
+			lowest[0], start[0], n = q, 0, 1
+			continue
+		}
+		p := lowest[n-1]
+		// Parabola q is below p from the first x on with 2 (q-p) x > at(0, q) - at(0, p).
+		if x := (at(0, q)-at(0, p))/(2*(q-p)) + 1; x < fine {
+			lowest[n], start[n] = q, x
+			n++
+		}
+	}
+	for x := int32(fine - 1); x >= 0; x-- {
+		to[x] = at(x, lowest[n-1])
+		if x == start[n-1] {
+			n--
+		}
+	}
 }

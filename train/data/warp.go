@@ -121,12 +121,10 @@ func (f *field) elastic(r *random) {
 					line[j] += w * grid[y/knot+i][j]
 				}
 			}
-			for x := range side {
-				var sum int64
-				for j, w := range weights[x%knot] {
-					sum += w * line[x/knot+j]
-				}
-				f[axis][y*side+x] = int32(sum / (weightSum * weightSum))
+			row := f[axis][y*side:][:side]
+			for x := range row {
+				w, l := &weights[x%knot], line[x/knot:][:4]
+				row[x] = int32((w[0]*l[0] + w[1]*l[1] + w[2]*l[2] + w[3]*l[3]) / (weightSum * weightSum))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pumice-ml/pumice/compute"
 	"github.com/pumice-ml/pumice/layers"
+	"github.com/pumice-ml/pumice/train"
 	"github.com/pumice-ml/pumice/train/data"
 )
 
@@ -63,13 +64,12 @@ type first struct {
 
 func (f first) Len() int { return min(f.n, f.Dataset.Len()) }
 
-// eachOutput gives visit the outputs of the model for the first n examples, batch by
+// eachOutput gives visit the outputs of a loop's model for the first n examples, batch by
 // batch, from row number at on: those of row i are out[i*width:(i+1)*width].
-func eachOutput(ctx context.Context, dev *compute.Device, model layers.Layer, storage compute.DType, set data.Dataset, n int, visit func(at int, b *data.Batch, out []float32, width int) error) error {
-	const most = 250
-	rows := min(most, n)
+func eachOutput(ctx context.Context, dev *compute.Device, loop *train.Loop, set data.Dataset, n int, visit func(at int, b *data.Batch, out []float32, width int) error) error {
+	model, rows := loop.Model, min(loop.EvalBatch(), n)
 	t := compute.NewTape(dev)
-	t.Storage = storage
+	t.Storage = loop.Storage
 	for _, p := range layers.Params(model) {
 		t.Master(p)
 	}

@@ -160,7 +160,7 @@ func (f *Findings) judge(ctx context.Context, dev *compute.Device, loop *train.L
 	}
 	j := newJudgement(min(o.Examples, set.Len()), len(f.Classes))
 	sum := 0.0
-	err := eachOutput(ctx, dev, loop.Model, loop.Storage, set, j.Examples, func(at int, b *data.Batch, out []float32, width int) error {
+	err := eachOutput(ctx, dev, loop, set, j.Examples, func(at int, b *data.Batch, out []float32, width int) error {
 		if width < len(f.Classes) {
 			return fmt.Errorf("the model makes %d numbers of an example, want at least %d, one for each class", width, len(f.Classes))
 		}
