@@ -38,6 +38,8 @@ func TestInBrowser(t *testing.T) {
 	}{
 		{"internal/webgpu", nil},
 		{"compute", []string{"-test.skip=" + withFiles}},
+		{"internal/engine", nil},
+		{"internal/compiler", nil},
 		{"layers", layers},
 	} {
 		t.Run(c.pkg, func(t *testing.T) { inBrowser(t, chromium, c.pkg, c.arguments) })
