@@ -1,7 +1,6 @@
 package ir
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"math"
@@ -153,7 +152,10 @@ func Kernels() []*Kernel {
 	defer registry.Unlock()
 	all := slices.Clone(registry.kernels)
 	slices.SortStableFunc(all, func(a, b *Kernel) int {
-		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.Package(), b.Package()))
+		if c := strings.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Package(), b.Package())
 	})
 	return all
 }
