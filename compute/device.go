@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/pumice-ml/pumice/internal/compiler"
 	"github.com/pumice-ml/pumice/internal/engine"
 	"github.com/pumice-ml/pumice/internal/ir"
-	"github.com/pumice-ml/pumice/internal/compiler"
 	"github.com/pumice-ml/pumice/internal/tune"
 )
 

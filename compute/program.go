@@ -3,8 +3,8 @@ package compute
 import (
 	"context"
 
-	"github.com/pumice-ml/pumice/internal/ir"
 	"github.com/pumice-ml/pumice/internal/compiler"
+	"github.com/pumice-ml/pumice/internal/ir"
 )
 
 // Program is a compiled tape. Its pipelines, bind groups and buffers are made

@@ -119,20 +119,6 @@ func (s *symbols) unbounded(list []Stmt, size Expr) ([]Stmt, bool) {
 	return nil, false
 }
 
-// shares reports whether two lists of statements declare one name.
-func shares(a, b []Stmt) bool {
-	names := map[string]bool{}
-	for _, s := range a {
-		if l, ok := s.(*Local); ok {
-			names[l.Name] = true
-		}
-	}
-	return slices.ContainsFunc(b, func(s Stmt) bool {
-		l, ok := s.(*Local)
-		return ok && names[l.Name]
-	})
-}
-
 // bound reports whether a condition holds just for the invocations from size on, or, with
 // below, just for those before.
 func (s *symbols) bound(x Expr, size Expr, below bool) bool {
@@ -195,99 +181,6 @@ func (s *symbols) uses(list []Stmt) (found bool) {
 	everyExpr(list, func(x Expr) {
 		everyIdent(x, func(id *Ident) { found = found || s.builtins[id.Name] != "" })
 	})
-	return found
-}
-
-// everyExpr calls f for each expression of statements, none of them inside another.
-func everyExpr(list []Stmt, f func(x Expr)) {
-	var walk func(list []Stmt)
-	one := func(x Expr) {
-		if x != nil {
-			f(x)
-		}
-	}
-	walk = func(list []Stmt) {
-		for _, s := range list {
-			switch s := s.(type) {
-			case *Block:
-				walk(s.List)
-			case *If:
-				one(s.Cond)
-				walk(s.Then.List)
-				if s.Else != nil {
-					walk([]Stmt{s.Else})
-				}
-			case *Switch:
-				one(s.X)
-				for _, c := range s.Cases {
-					for _, x := range c.Selectors {
-						one(x)
-					}
-					walk(c.Body.List)
-				}
-			case *Loop:
-				walk(s.Body.List)
-				if s.Continuing != nil {
-					walk(s.Continuing.List)
-					one(s.BreakIf)
-				}
-			case *For:
-				if s.Init != nil {
-					walk([]Stmt{s.Init})
-				}
-				one(s.Cond)
-				if s.Post != nil {
-					walk([]Stmt{s.Post})
-				}
-				walk(s.Body.List)
-			case *While:
-				one(s.Cond)
-				walk(s.Body.List)
-			case *Return:
-				one(s.X)
-			case *Local:
-				one(s.Type)
-				one(s.Init)
-			case *Assign:
-				one(s.L)
-				one(s.R)
-			case *Step:
-				one(s.L)
-			case *Do:
-				one(s.Call)
-			case *Assert:
-				one(s.X)
-			}
-		}
-	}
-	walk(list)
-}
-
-// everyIdent calls f for each name of an expression.
-func everyIdent(x Expr, f func(id *Ident)) {
-	m := &mapper{}
-	m.expr = func(_ *mapper, x Expr) Expr {
-		if id, ok := x.(*Ident); ok {
-			f(id)
-		}
-		return nil
-	}
-	m.x(x)
-}
-
-// returnsInside reports whether statements return.
-func returnsInside(list []Stmt) (found bool) {
-	m := &mapper{}
-	m.stmt = func(_ *mapper, s Stmt) ([]Stmt, bool) {
-		switch s := s.(type) {
-		case *Return:
-			found = true
-		case *Jump:
-			found = found || s.Word == "discard"
-		}
-		return nil, false
-	}
-	m.list(list)
 	return found
 }
 
@@ -479,45 +372,6 @@ func (e *Each) Local(name string) (found bool) {
 	}}
 	m.function(e.entry)
 	return found
-}
-
-// Finish is the entry point with what it stores handed to a function first, with the index.
-func (e *Each) Finish(function string) *Func {
-	m := &mapper{stmt: func(m *mapper, s Stmt) ([]Stmt, bool) {
-		if s != Stmt(e.store) {
-			return nil, false
-		}
-		at := e.store.L.(*Index).I
-		return []Stmt{&Assign{e.store.Pos, "=", e.store.L, &Call{Func: &Ident{Name: function}, Args: []Expr{at, e.store.R}}}}, true
-	}}
-	return m.function(e.entry)
-}
-
-// Function is a pointwise entry point as a function that returns what it would store, of
-// the index and, where a name is given, of the element that stands in the place of those
-// of some arrays.
-func (e *Each) Function(name, index, element string, handed []string) *Func {
-	aliases := e.aliases(e.body)
-	m := &mapper{}
-	m.expr = func(_ *mapper, x Expr) Expr {
-		switch x := x.(type) {
-		case *Ident:
-			if x.Name == e.index {
-				return &Ident{Name: index}
-			}
-		case *Index:
-			at, ok := x.I.(*Ident)
-			if id, named := x.X.(*Ident); ok && named && (at.Name == e.index || aliases[at.Name]) && slices.Contains(handed, id.Name) {
-				return &Ident{Name: element}
-			}
-		}
-		return nil
-	}
-	n := len(e.body) - 1
-	body := append(slices.Clone(e.body[:n]), &Return{X: e.body[n].(*Assign).R})
-	f := &Func{Name: name, Params: []Field{{Name: index, Type: &Ident{Name: "u32"}}, {Name: element, Type: &Ident{Name: "f32"}}}, Result: &Ident{Name: "f32"}}
-	f.Body = m.block(&Block{List: body})
-	return f
 }
 
 // Under lists the names that stand in blocks of a function that run where a constant of
