@@ -258,7 +258,8 @@ func (w *watch) flush(which func(x *compute.Tensor) bool) {
 // look records a look at x, unnoticed.
 func (w *watch) look(x *compute.Tensor, place int, into *compute.Param) {
 	tape := (*ir.Tape)(w.tape)
-	defer tape.Observe(tape.Observe(nil))
+	before := tape.Observe(nil)
+	defer func() { tape.Observe(before) }()
 	watchLook.Run(watchParams{uint32(x.Len()), uint32(place)}, x, w.tape.Param(into))
 }
 
