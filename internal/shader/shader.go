@@ -59,7 +59,8 @@ type Shader struct {
 	// Same names, for some arrays, the one whose elements they are too.
 	Same map[string]string
 
-	module *wgsl.Module
+	module  *wgsl.Module
+	written written // by Specialize
 }
 
 // Const is a module constant: "const Name: Type = Value;".

@@ -2,6 +2,8 @@ package shader
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/pumice-ml/pumice/internal/wgsl"
 )
@@ -15,11 +17,48 @@ import (
 // on params that are not baked stays a loop. Branches that constant conditions rule out
 // are left out.
 func (s *Shader) Specialize(entry string, consts map[string]string, params []string) (string, error) {
+	key := fmt.Sprintf("%s %q %q", entry, consts, params)
+	if text, ok := s.written.of(key); ok {
+		return text, nil
+	}
 	m, err := s.specialise(entry, consts, params, func(string, *wgsl.Module) {})
 	if err != nil {
 		return "", fmt.Errorf("shader: Specialize %s.%s: %w", s.Name, entry, err)
 	}
-	return m.String(), nil
+	text := m.String()
+	s.written.keep(key, text)
+	return text, nil
+}
+
+// mostWritten is how many texts of a shader are kept.
+const mostWritten = 16
+
+// written are the last texts of a shader, for a program asks for each some times: to find
+// its key, to judge it and to run it.
+type written struct {
+	sync.Mutex
+	texts []writing
+}
+
+type writing struct{ key, text string }
+
+func (w *written) of(key string) (text string, ok bool) {
+	w.Lock()
+	defer w.Unlock()
+	i := slices.IndexFunc(w.texts, func(one writing) bool { return one.key == key })
+	if i < 0 {
+		return "", false
+	}
+	return w.texts[i].text, true
+}
+
+func (w *written) keep(key, text string) {
+	w.Lock()
+	defer w.Unlock()
+	if len(w.texts) == mostWritten {
+		w.texts = slices.Delete(w.texts, 0, 1)
+	}
+	w.texts = append(w.texts, writing{key, text})
 }
 
 // rewritings are the passes over the text, in their order.
