@@ -8,9 +8,9 @@ import (
 	"github.com/pumice-ml/pumice/internal/ir"
 )
 
-// apart is the distance, in elements, that tensors in one buffer start at multiples
+// placeAlign is the distance, in elements, that tensors in one buffer start at multiples
 // of: 256 bytes of f16, the most that WebGPU's limit of offsets may be.
-const apart = 128
+const placeAlign = 128
 
 // batch makes one run of neighbouring runs of a kernel that works element by element
 // (the note "each" of its entry point): the optimizer's, of all parameters. Their
@@ -80,7 +80,7 @@ func (l *lowering) together(list, runs []ir.Dispatch) (*ir.Dispatch, error) {
 	n := 0
 	var offsets []int
 	for _, d := range runs {
-		n = (n + apart - 1) / apart * apart
+		n = (n + placeAlign - 1) / placeAlign * placeAlign
 		offsets = append(offsets, n)
 		size, ok := d.Kernel.Lookup(d.Params)(d.Kernel.Entry().Each)
 		if !ok {

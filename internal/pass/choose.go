@@ -77,12 +77,12 @@ func (l *lowering) choose(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := l.settle(all, check); err != nil {
+	if err := l.resolve(all, check); err != nil {
 		return err
 	}
 	var list []ir.Dispatch
 	for i := range all {
-		chosen := taken(all[i : i+1])
+		chosen := preferred(all[i : i+1])
 		all[i].note(l.tape.Switches().Taken)
 		if len(all[i].variants) > 0 {
 			ir.StandFor(chosen, l.list[i:i+1], nil)
@@ -93,20 +93,20 @@ func (l *lowering) choose(name string) error {
 	return nil
 }
 
-// settle leaves the first of each choices whose kernels the device may use.
-func (l *lowering) settle(all []choices, check bool) error {
+// resolve leaves the first of each choices whose kernels the device may use.
+func (l *lowering) resolve(all []choices, check bool) error {
 	for check {
-		wrong := l.dev.Condemned(taken(all))
+		wrong := l.dev.Condemned(preferred(all))
 		changed := false
 		for i := range all {
-			k, fell, err := all[i].fall(l, wrong)
+			k, rejected, err := all[i].reject(l, wrong)
 			if err != nil {
 				return err
 			}
 			if k != nil {
 				return fmt.Errorf("compute: kernel %s on %s: %s: %w", k.Name(), l.dev.Info().Name, wrong[k], ir.ErrWrongNumbers)
 			}
-			changed = changed || fell
+			changed = changed || rejected
 		}
 		if !changed {
 			break
@@ -115,11 +115,11 @@ func (l *lowering) settle(all []choices, check bool) error {
 	return nil
 }
 
-// taken is the list of what is preferred.
-func taken(all []choices) (list []ir.Dispatch) {
+// preferred is the list of what is preferred.
+func preferred(all []choices) (list []ir.Dispatch) {
 	for _, c := range all {
 		if len(c.variants) > 0 {
-			list = append(list, taken(c.variants[0].parts)...)
+			list = append(list, preferred(c.variants[0].parts)...)
 		} else {
 			list = append(list, c.itself)
 		}
@@ -137,10 +137,10 @@ func (c *choices) note(told func(string)) {
 	}
 }
 
-// fall leaves out the preferred variant where one of its dispatches cannot do without
+// reject leaves out the preferred variant where one of its dispatches cannot do without
 // a kernel that is wrong, or where it fails its own test, and reports whether it, or one
-// of them, fell. Where c has no variant and its own kernel is wrong, it returns that.
-func (c *choices) fall(l *lowering, wrong map[*ir.Kernel]string) (bad *ir.Kernel, fell bool, err error) {
+// of them, was. Where c has no variant and its own kernel is wrong, it returns that.
+func (c *choices) reject(l *lowering, wrong map[*ir.Kernel]string) (bad *ir.Kernel, rejected bool, err error) {
 	if len(c.variants) == 0 {
 		if _, ok := wrong[c.itself.Kernel]; ok {
 			return c.itself.Kernel, false, nil
@@ -149,17 +149,17 @@ func (c *choices) fall(l *lowering, wrong map[*ir.Kernel]string) (bad *ir.Kernel
 	}
 	first := c.variants[0]
 	for i := range first.parts {
-		k, below, err := first.parts[i].fall(l, wrong)
+		k, below, err := first.parts[i].reject(l, wrong)
 		if err != nil {
 			return nil, false, err
 		}
-		if fell = fell || below; k != nil {
+		if rejected = rejected || below; k != nil {
 			l.dev.Warn(k.Name(), first.Name, wrong[k])
 			c.variants = c.variants[1:]
 			return nil, true, nil
 		}
 	}
-	if fell {
+	if rejected {
 		return nil, true, nil
 	}
 	ok, err := l.dev.Proved(first.Rule, l.tape.Device())
@@ -191,7 +191,7 @@ func (l *lowering) tuned(c choices, measure bool) (choices, error) {
 		if err != nil {
 			return c, err
 		}
-		if ok && l.dev.Within(taken(r.parts)) {
+		if ok && l.dev.Within(preferred(r.parts)) {
 			all = append(all, r)
 		}
 	}
@@ -203,7 +203,7 @@ func (l *lowering) tuned(c choices, measure bool) (choices, error) {
 	}
 	flat := tune.Candidates{Zeroed: func(list []ir.Dispatch) []ir.Dispatch { return accumulate(list, nil, l.dev.Assigns) }}
 	for _, r := range all {
-		flat.Names, flat.Lists = append(flat.Names, r.Name), append(flat.Lists, taken(r.parts))
+		flat.Names, flat.Lists = append(flat.Names, r.Name), append(flat.Lists, preferred(r.parts))
 	}
 	choice, err := l.dev.Choice(d, l.tape.Class(d), flat, suit, measure)
 	if err != nil || choice == nil {

@@ -35,7 +35,7 @@ func (l *lowering) merge(r *ir.Rule, i int) (bool, error) {
 	if at == nil {
 		return false, nil
 	}
-	before, ok := makeWay(l.list, at)
+	before, ok := mustPrecede(l.list, at)
 	if !ok {
 		return false, nil
 	}
@@ -94,10 +94,10 @@ func find(r *ir.Rule, list []ir.Dispatch, i int) []int {
 	return at
 }
 
-// makeWay lists the dispatches that have to stand before the first of those at some
+// mustPrecede lists the dispatches that have to stand before the first of those at some
 // places, so that the others of these can follow it at once, and reports whether they can:
 // what these need of what stands between, and what that needs.
-func makeWay(list []ir.Dispatch, at []int) (before []int, ok bool) {
+func mustPrecede(list []ir.Dispatch, at []int) (before []int, ok bool) {
 	for m := at[len(at)-1] - 1; m > at[0]; m-- {
 		meets := func(j int) bool { return conflict(&list[j], &list[m], nil) }
 		behind := func(j int) bool { return j > m && meets(j) }

@@ -25,12 +25,12 @@ type contender struct {
 
 // race is the measuring of a class's candidates.
 type race struct {
-	dev    *Device
-	stand  *stand
-	field  []*contender
-	spent  time.Duration
-	best   *contender // by the first samples
-	zeroed func(list []ir.Dispatch) []ir.Dispatch
+	dev        *Device
+	stand      *stand
+	contenders []*contender
+	spent      time.Duration
+	best       *contender // by the first samples
+	zeroed     func(list []ir.Dispatch) []ir.Dispatch
 }
 
 const (
@@ -40,12 +40,12 @@ const (
 	// tuneRounds is how many samples of each are enough, and tuneFewest how many are too
 	// few to say more than the rules do.
 	tuneRounds, tuneFewest = 9, 3
-	// hopeless is how many times the best first sample another one's may be.
-	hopeless = 2
-	// dared is the longest run of the best one with which those are tried that suit the
+	// slowest is how many times the best first sample another one's may be at most.
+	slowest = 2
+	// longestTried is the longest run of the best one with which those are tried that suit the
 	// device by no rule: they may take fifty times as long, and a second is the most
 	// that a GPU may be busy on some systems.
-	dared = 20 * time.Millisecond
+	longestTried = 20 * time.Millisecond
 )
 
 // rank measures the candidates for a choice, and makes it. It reports whether anything
@@ -67,7 +67,7 @@ func (d *Device) rank(c *Choice, all Candidates, suit int) (sure bool, err error
 		} else {
 			x.Floor = limits.floor(w)
 		}
-		r.field = append(r.field, x)
+		r.contenders = append(r.contenders, x)
 	}
 	if err := r.first(); err != nil {
 		return false, err
@@ -75,7 +75,7 @@ func (d *Device) rank(c *Choice, all Candidates, suit int) (sure bool, err error
 	if err := r.rounds(); err != nil {
 		return false, err
 	}
-	for _, x := range r.field {
+	for _, x := range r.contenders {
 		x.sum()
 		c.Candidates = append(c.Candidates, x.Candidate)
 	}
@@ -84,7 +84,7 @@ func (d *Device) rank(c *Choice, all Candidates, suit int) (sure bool, err error
 }
 
 func (r *race) close() {
-	for _, x := range r.field {
+	for _, x := range r.contenders {
 		if x.trial != nil {
 			x.trial.close()
 		}
@@ -104,10 +104,10 @@ func (r *race) first() error {
 		}
 		return x.Left != ""
 	}
-	for _, part := range [][]*contender{r.field[:1], r.field[1:]} {
+	for _, part := range [][]*contender{r.contenders[:1], r.contenders[1:]} {
 		part = slices.DeleteFunc(slices.Clone(part), cannot)
 		slices.SortStableFunc(part, func(a, b *contender) int { return int(a.Floor - b.Floor) })
-		if err := r.dev.sound(part); err != nil {
+		if err := r.dev.leaveOutWrong(part); err != nil {
 			return err
 		}
 		for _, x := range part {
@@ -118,7 +118,7 @@ func (r *race) first() error {
 				x.Left = "no time was left to measure it"
 				continue
 			}
-			if r.best != nil && r.best.first > dared && !x.suits {
+			if r.best != nil && r.best.first > longestTried && !x.suits {
 				x.Left = fmt.Sprintf("is not for this kind of adapter, and not tried where %s takes %v", r.best.Variant, round(r.best.first))
 				continue
 			}
@@ -135,8 +135,8 @@ func (r *race) first() error {
 			}
 		}
 	}
-	for _, x := range r.field[1:] { // the first one is what the others are compared with
-		behind := func() bool { return x.Left == "" && x.first > hopeless*r.best.first }
+	for _, x := range r.contenders[1:] { // the first one is what the others are compared with
+		behind := func() bool { return x.Left == "" && x.first > slowest*r.best.first }
 		if behind() && x.took < 5*sampleTime { // which may be bad luck
 			t, err := r.sample(x)
 			if err != nil {
@@ -167,17 +167,17 @@ func (r *race) sample(x *contender) (t time.Duration, err error) {
 	return t, hard(err)
 }
 
-// sound leaves out candidates that compute wrong numbers.
-func (d *Device) sound(field []*contender) error {
+// leaveOutWrong leaves out candidates that compute wrong numbers.
+func (d *Device) leaveOutWrong(contenders []*contender) error {
 	var all []ir.Dispatch
-	for _, x := range field {
+	for _, x := range contenders {
 		all = append(all, x.list...)
 	}
 	wrong, err := d.Wrong(all)
 	if err != nil {
 		return err
 	}
-	for _, x := range field {
+	for _, x := range contenders {
 		if one, reason := judge.Refused(x.list, wrong); one != nil {
 			x.Left = "computes wrong numbers: " + reason
 			if x.Variant != ir.Plain {
@@ -191,7 +191,7 @@ func (d *Device) sound(field []*contender) error {
 // rounds samples those that are left in turn, until there are enough samples or the
 // budget is spent.
 func (r *race) rounds() error {
-	in := slices.DeleteFunc(slices.Clone(r.field), func(x *contender) bool { return x.Left != "" })
+	in := slices.DeleteFunc(slices.Clone(r.contenders), func(x *contender) bool { return x.Left != "" })
 	for range tuneRounds {
 		for _, x := range in {
 			if len(in) < 2 || r.spent > tuneBudget || x.Left != "" {
