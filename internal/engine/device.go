@@ -243,6 +243,7 @@ func (d *Device) Close() error {
 	return nil
 }
 
+// Alloc allocates n elements for an owner, whom the ledger names. Free ends that.
 func (d *Device) Alloc(owner, label string, dtype ir.DType, n int) (*Buffer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -272,6 +273,7 @@ func (d *Device) allocLocked(owner, label string, dtype ir.DType, n int) (*Buffe
 	return b, nil
 }
 
+// Free frees a buffer, and the one that it was the last part of.
 func (d *Device) Free(b *Buffer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -295,6 +297,7 @@ func (d *Device) freeLocked(b *Buffer) {
 	}
 }
 
+// ReadInto waits for what was submitted and copies the bits of a buffer, f16 as float32.
 func (d *Device) ReadInto(ctx context.Context, b *Buffer, dst []uint32) error {
 	r, err := d.Engine.Read(b)
 	if err != nil {

@@ -87,6 +87,7 @@ func split(cost []time.Duration) (cuts []cut) {
 	return cuts
 }
 
+// SubmitAndWait runs some commands of the plan.
 func (r *GPURunner) SubmitAndWait(first, last int) error {
 	if err := r.Eng.submit(r.plan, first, last); err != nil {
 		return err

@@ -34,8 +34,10 @@ func (d *Dispatch) Part() string { return d.Scope }
 // invocation in silence after 65,535.
 const MaxTrips = 60_000
 
+// Binding is what the shader declares of tensor i.
 func (d *Dispatch) Binding(i int) shader.Binding { return d.Kernel.read().entry.Bindings[i] }
 
+// Writes reports whether d writes tensor i.
 func (d *Dispatch) Writes(i int) bool { return d.Binding(i).Access == "read_write" }
 
 // Grid is the number of workgroups in x, y and z; all zero where there is

@@ -54,6 +54,7 @@ func (t *Tape) copy(p *Param) *Tensor {
 	return x
 }
 
+// CastParams are those of Cast: the number of elements.
 type CastParams struct{ N uint32 }
 
 // Cast is y = x, whatever they are stored as.

@@ -64,6 +64,7 @@ func (t *Tape) Unchanged() func() {
 // Device is the device the tape records for.
 func (t *Tape) Device() Device { return t.dev }
 
+// Add adds a slot to the tape, and returns its tensor of a shape.
 func (t *Tape) Add(s *Slot, shape []int) *Tensor {
 	s.ID = len(t.slots)
 	s.N = Elements(shape)
@@ -236,6 +237,7 @@ func (t *Tape) Keep(xs ...*Tensor) {
 // Dispatches is the recorded list; the caller must not change it.
 func (t *Tape) Dispatches() []Dispatch { return t.list }
 
+// FillParams are those of Fill: the number of elements, and what each becomes.
 type FillParams struct {
 	N     uint32
 	Value float32
