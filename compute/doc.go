@@ -28,6 +28,7 @@
 // Before the first result of a program counts, each text that the driver gets is judged on
 // the device against the definitions; what computes wrong numbers is not run.
 //
-// The types here are those of packages under internal, without what only the compiler
-// needs: packages of this module convert one to the other.
+// Tape, Tensor, Kernel, Program and Device are those of packages under internal without the
+// methods that only the compiler needs: packages of this module convert one to the other.
+// DType, Param, Model, Reference32 and Limits are the very types.
 package compute

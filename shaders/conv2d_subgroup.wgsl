@@ -199,7 +199,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) 
             }
         }
     } else {
-        // One channel after the other, as in conv2d_tiled_weights.wgsl.
+        // One channel after the other, for stores written out take drivers long (see conv2d_tiled_weights.wgsl).
         let live = min(params.channels, outer - wid.y * params.channels);
         for (var k = 0u; k < live; k++) {
             let first = wid.z * outer + wid.y * params.channels + k;
@@ -255,7 +255,7 @@ fn forward_odd(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_
             }
         }
     } else {
-        // One channel after the other, as in conv2d_tiled_weights.wgsl.
+        // One channel after the other, for stores written out take drivers long (see conv2d_tiled_weights.wgsl).
         let live = min(params.channels, outer - wid.y * params.channels);
         for (var k = 0u; k < live; k++) {
             let first = wid.z * outer + wid.y * params.channels + k;

@@ -12,7 +12,8 @@ import (
 // resident is a data set in device memory: bytes four to a word, numbers, or indices.
 type resident struct {
 	spec    data.Spec
-	count   int
+	count   int // examples of the set
+	room    int // examples that there is room for, the last ones zero
 	inputs  *compute.Param
 	targets *compute.Param // labels, or numbers
 }
@@ -63,7 +64,7 @@ func readOrder(set data.Dataset, example func(i int) int, count int, visit func(
 
 // allocate is a set of a number of examples, all zero.
 func allocate(s data.Spec, count int) *resident {
-	r := &resident{spec: s, count: count}
+	r := &resident{spec: s, count: count, room: count}
 	switch inputs := "inputs of " + s.Name; s.DType {
 	case data.Uint8:
 		r.inputs = compute.NewParamU32(inputs, (count*s.Size()+3)/4)
@@ -124,9 +125,13 @@ func (r *resident) arrays() []*compute.Param { return []*compute.Param{r.inputs,
 // mod steps of the clock, counted from row first, in the random order of epoch step div
 // steps where shuffled is set.
 func (r *resident) record(t *compute.Tape, clock *compute.Param, first, batch, steps int, shuffled bool) (x, y *compute.Tensor) {
+	count := r.room
+	if shuffled { // of the set's own
+		count = r.count
+	}
 	p := batchParams{
-		Count: uint32(r.count), Size: uint32(r.spec.Size()), Batch: uint32(batch), Steps: uint32(steps), First: uint32(first),
-		Bits: halfBits(r.count), Scale: 1.0 / 255,
+		Count: uint32(count), Size: uint32(r.spec.Size()), Batch: uint32(batch), Steps: uint32(steps), First: uint32(first),
+		Bits: halfBits(count), Scale: 1.0 / 255,
 	}
 	if shuffled {
 		p.Shuffled = 1

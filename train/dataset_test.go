@@ -110,6 +110,24 @@ func TestDatasets(t *testing.T) {
 	}
 }
 
+// TestLoadsPadded verifies the kernel that brings bytes where the last batch has rows that
+// the set does not have, which are zero.
+func TestLoadsPadded(t *testing.T) {
+	dev := devicetest.Open(t)
+	held, err := newResident(shades(61, 1), 66)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := compute.NewParamU32("clock", 2)
+	defer dev.Forget(append(held.arrays(), clock)...)
+	clock.Ints[0] = 5 // the last of 6 batches of 11
+	tape := compute.NewTape(dev)
+	x, y := held.record(tape, clock, 0, 11, 6, false)
+	tape.Keep(x, y)
+	found, err := devicetest.Verify(tape, nil)
+	devicetest.Check(t, found, err)
+}
+
 // TestLoads verifies the kernels that bring a batch of each type of input and target,
 // of sizes that fill no word, against their definitions, and those against the set.
 func TestLoads(t *testing.T) {

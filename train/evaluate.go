@@ -16,9 +16,12 @@ const evalBatch = 250
 const enough = 32
 
 // EvalBatch is how many examples an evaluation runs at once: as many as a step, whose texts
-// are compiled and judged already, unless those are few.
+// are compiled and judged already, or 250 where a step has fewer than 32.
 func (l *Loop) EvalBatch() int {
-	if l.Batch < enough {
+	switch {
+	case l.Batch == 0:
+		return defaultBatch
+	case l.Batch < enough:
 		return evalBatch
 	}
 	return l.Batch
@@ -46,8 +49,8 @@ func NewEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 	return newEvaluator(dev, model, loss, set, evalBatch, stored, 0, 0)
 }
 
-// newEvaluator is NewEvaluator with a number of examples at once, a budget of device memory for the set and the number
-// of classes that "top" looks at, and without the named passes.
+// newEvaluator is NewEvaluator with a number of examples at once, a budget of device memory
+// for the set and the number of classes that "top" looks at, and without the named passes.
 func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set data.Dataset, batch int, storage compute.DType, budget int64, top int, without ...string) (*Evaluator, error) {
 	if err := set.Spec().Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
@@ -56,7 +59,7 @@ func newEvaluator(dev *compute.Device, model layers.Layer, loss layers.Loss, set
 		return nil, fmt.Errorf("train: %s has no examples to evaluate", set.Spec().Name)
 	}
 	batch = min(batch, set.Len())
-	held, err := newSource(dev, set, budget, batch, set.Len(), func(position int) int { return position })
+	held, err := newSource(dev, set, budget, batch, (set.Len()+batch-1)/batch*batch, set.Len(), func(position int) int { return position })
 	if err != nil {
 		return nil, err
 	}

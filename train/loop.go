@@ -130,6 +130,9 @@ type Epoch struct {
 // mostTold is the most classes whose confusion a history holds.
 const mostTold = 128
 
+// defaultBatch is the Batch of a loop that gives none.
+const defaultBatch = 128
+
 // History is what a run measured, epoch by epoch.
 type History []Epoch
 
@@ -251,7 +254,7 @@ func (l *Loop) prepare(dev *compute.Device, set data.Dataset) (*run, error) {
 		return nil, errors.New("train: Loop: the training set is nil")
 	}
 	if l.Batch == 0 {
-		l.Batch = 128
+		l.Batch = defaultBatch
 	}
 	if l.Epochs == 0 {
 		l.Epochs = 3

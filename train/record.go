@@ -119,7 +119,7 @@ func (r *run) update(t *compute.Tape) error {
 // compile compiles the steps, without the named passes. The caller calls release, which
 // frees what the run holds on the device but for the model.
 func (r *run) compile(without ...string) (release func(), err error) {
-	set, err := newSource(r.dev, r.set, r.Budget, r.Batch, r.steps*r.Batch*r.Epochs, r.example)
+	set, err := newSource(r.dev, r.set, r.Budget, r.Batch, r.set.Len(), r.steps*r.Batch*r.Epochs, r.example)
 	if err != nil {
 		return nil, err
 	}

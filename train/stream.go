@@ -46,8 +46,10 @@ type stream struct {
 }
 
 // newSource returns a source of batches of a set, of total examples in the order of at,
-// which holds at most budget bytes on the device; 0 is DefaultBudget.
-func newSource(dev *compute.Device, set data.Dataset, budget int64, batch, total int, at func(position int) int) (*source, error) {
+// which holds at most budget bytes on the device; 0 is DefaultBudget. Where the set is held
+// there is room for so many examples, those of the last batch that the set does not have
+// among them.
+func newSource(dev *compute.Device, set data.Dataset, budget int64, batch, room, total int, at func(position int) int) (*source, error) {
 	if budget < 0 {
 		return nil, fmt.Errorf("train: budget of %d bytes, want 0 or more", budget)
 	}
@@ -62,7 +64,7 @@ func newSource(dev *compute.Device, set data.Dataset, budget int64, batch, total
 		}
 		return inputs+targets <= float64(budget) && max(inputs, targets) <= float64(binding) && float64(spec.Size())*float64(count) <= math.MaxUint32
 	}
-	if room := (set.Len() + batch - 1) / batch * batch; fits(room) { // for the last batch, too
+	if fits(room) {
 		held, err := newResident(set, room)
 		return &source{resident: held, batch: batch}, err
 	}

@@ -79,7 +79,7 @@ func TestStream(t *testing.T) {
 				got, err := streamed.Run(ctx, dev, c.train, c.val)
 				same("streamed", streamed, got, err)
 				for set, batch := range map[data.Dataset]int{c.train: c.batch, c.val: make(c.budget).EvalBatch()} {
-					if s, err := newSource(dev, set, c.budget, batch, set.Len(), nil); err != nil || s.stream == nil {
+					if s, err := newSource(dev, set, c.budget, batch, set.Len(), set.Len(), nil); err != nil || s.stream == nil {
 						t.Errorf("%s: %v; it lies in device memory, want it to be streamed", set.Spec().Name, err)
 					}
 				}
@@ -169,7 +169,7 @@ func TestStreamChecks(t *testing.T) {
 		}
 	}
 	// And, were it to change later, in any order.
-	s, err := newSource(dev, bad, 4000, 30, 620, func(position int) int { return 619 - position })
+	s, err := newSource(dev, bad, 4000, 30, 620, 620, func(position int) int { return 619 - position })
 	if err != nil || s.stream == nil {
 		t.Fatal(err, s)
 	}

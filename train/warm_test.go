@@ -73,3 +73,27 @@ func TestWarm(t *testing.T) {
 		t.Errorf("on the reference device: %v", err)
 	}
 }
+
+// TestWarmDefaultBatch wants Warm to evaluate in batches of the size that Run will take,
+// where the loop gives none.
+func TestWarmDefaultBatch(t *testing.T) {
+	ctx := context.Background()
+	dev, err := compute.Open(ctx, compute.Want{Name: os.Getenv("PUMICE_ADAPTER"), DefaultLimits: os.Getenv("PUMICE_LIMITS") == "default"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	dev.Tune(false)
+	trainSet, testSet := stripes(140, 1), stripes(260, 2)
+	l := &Loop{Model: small(), Loss: layers.SoftmaxCrossEntropy{}, Optimizer: &AdamW{}, Epochs: 1, Seed: 3}
+	if err := l.Warm(ctx, dev, data.Blank{Of: trainSet.Spec(), Count: 140}, data.Blank{Of: testSet.Spec(), Count: 260}); err != nil {
+		t.Fatal(err)
+	}
+	pipelines := devicetest.Machine(dev).Pipelines()
+	if _, err := l.Run(ctx, dev, trainSet, testSet); err != nil {
+		t.Fatal(err)
+	}
+	if n := devicetest.Machine(dev).Pipelines(); n != pipelines {
+		t.Errorf("after Warm, Run made %d pipelines more, want 0", n-pipelines)
+	}
+}

@@ -321,7 +321,7 @@ func (p *Program) Close() error {
 	for _, used := range p.place.Params {
 		p.dev.Drop(used)
 	}
-	p.place.Owned, p.storages, p.place.Params = nil, nil, nil
+	p.place, p.storages = pass.Placement{Name: p.place.Name}, nil
 	return nil
 }
 

@@ -166,7 +166,7 @@ func Open(ctx context.Context, want ...Want) (*Device, error) {
 		features = append(features, shaderF16)
 	}
 	if slices.Contains(info.Features, webgpu.TimestampQuery) && webgpu.Browser() == "" && !w.DefaultLimits {
-		features = append(features, webgpu.TimestampQuery) // see Program.Profile
+		features = append(features, webgpu.TimestampQuery) // see GPURunner.Profile
 	}
 	gpu, err := chosen.Open("pumice", limits, features)
 	if err != nil {
@@ -219,7 +219,7 @@ func (d *Device) Wait(ctx context.Context) error {
 	return d.Engine.wait(ctx)
 }
 
-// open is ErrClosed once the device is closed.
+// Usable is ErrClosed once the device is closed.
 func (d *Device) Usable() error {
 	if d.closed.Load() {
 		return fmt.Errorf("compute: device %s: %w", d.info.Name, ir.ErrClosed)

@@ -245,7 +245,7 @@ func (d *Device) UseTogether(params []*ir.Param, offsets []int, n int) ([]*Buffe
 	return parts, nil
 }
 
-// values are the elements of a parameter: the device's, or else the host's.
+// ParamWords are the elements of a parameter: the device's, or else the host's.
 func (d *Device) ParamWords(ctx context.Context, p *ir.Param) ([]uint32, error) {
 	d.mu.Lock()
 	b, ok := d.params[p]
@@ -254,6 +254,6 @@ func (d *Device) ParamWords(ctx context.Context, p *ir.Param) ([]uint32, error) 
 		words := make([]uint32, b.N)
 		return words, d.ReadInto(ctx, b, words)
 	}
-	ir.CheckParam(p, "Tape.Judge")
+	ir.CheckParam(p, "Tape.Verify")
 	return slices.Clone(ir.HostWords(p)), nil
 }

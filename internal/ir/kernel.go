@@ -35,7 +35,7 @@ type Kernel struct {
 	joined   string    // its text, of one made by join
 	halves   bool      // that one rounds to f16, whatever its tensors are stored as
 	hashOnce sync.Once
-	hashText string // see hash
+	hashText string // see Hash
 }
 
 var registry struct {
@@ -265,7 +265,7 @@ func (k *Kernel) Run(params any, tensors ...*Tensor) {
 	t.list = append(t.list, d)
 }
 
-// values are the fields of params as WGSL literals.
+// literals are the fields of params as WGSL literals.
 func (k *Kernel) literals(params any) []string {
 	v := reflect.ValueOf(params)
 	out := make([]string, v.NumField())

@@ -9,7 +9,7 @@ import (
 )
 
 // Numbers may be stored as f16 and computed as f32: Tape.Storage says so, and the text
-// of each kernel is rewritten for those of its tensors that are (shaders.StoreF16). The
+// of each kernel is rewritten for those of its tensors that are (shader.StoreF16). The
 // definition of a kernel is judged on the f16 numbers that it reads, and what it writes
 // may be off by the kernel's own bound and by the rounding to f16.
 
@@ -60,7 +60,7 @@ type CastParams struct{ N uint32 }
 // Cast is y = x, whatever they are stored as.
 var Cast = NewKernel("cast.forward", func(_ CastParams, b [][]float64) { copy(b[1], b[0]) }, Exact)
 
-// maxF16 is the largest f16, tinyF16 the smallest that is normal.
+// MaxF16 is the largest f16, tinyF16 the smallest that is normal.
 const (
 	MaxF16  = 65504
 	tinyF16 = 0x1p-14

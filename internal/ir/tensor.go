@@ -201,5 +201,5 @@ func AsWords(x []float32) []uint32 {
 // Base is what the elements of x are kept in.
 func (x *Tensor) Base() *Slot { return x.base }
 
-// viewOf is a tensor of no tape.
+// View is a tensor of no tape.
 func View(s *Slot, shape ...int) *Tensor { return &Tensor{shape: shape, base: s} }

@@ -54,7 +54,7 @@ func (d *Device) Fails(l *ir.Dispatch, bake bool) bool {
 	return err == nil && d.reason(d.Key(l, text)) != ""
 }
 
-// FailsMerged is fails for a run that does the work of others.
+// FailsMerged is Fails for a run that does the work of others.
 func (d *Device) FailsMerged(l *ir.Dispatch, bake bool, plain []ir.Dispatch) bool {
 	one := *l
 	one.Plain, one.Merged = plain, ir.Batch

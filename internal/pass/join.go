@@ -142,7 +142,7 @@ func (l *lowering) shares(a, b []ir.Dispatch, buffers map[*ir.Slot]*engine.Buffe
 // oneAccess reports whether the dispatches only read, or only write, each buffer that
 // they bind, as WebGPU wants it of a launch. Where another program gave parameters places
 // in one buffer, that does not count here: what is merged does not depend on what
-// was compiled before (see gpu.build).
+// was compiled before (see engine.GPU.Build).
 func oneAccess(all []ir.Dispatch, buffers map[*ir.Slot]*engine.Buffer) bool {
 	written := map[any]bool{}
 	for i := range all {

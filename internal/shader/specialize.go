@@ -49,12 +49,17 @@ func (w *written) of(key string) (text string, ok bool) {
 	if i < 0 {
 		return "", false
 	}
-	return w.texts[i].text, true
+	one := w.texts[i]
+	w.texts = append(slices.Delete(w.texts, i, i+1), one)
+	return one.text, true
 }
 
 func (w *written) keep(key, text string) {
 	w.Lock()
 	defer w.Unlock()
+	if slices.ContainsFunc(w.texts, func(one writing) bool { return one.key == key }) {
+		return // of another goroutine
+	}
 	if len(w.texts) == mostWritten {
 		w.texts = slices.Delete(w.texts, 0, 1)
 	}

@@ -22,7 +22,7 @@ import (
 // Where it is not called, the environment's PUMICE_TUNE (1 or 0) decides, and without
 // that GPUs tune and software adapters do not: measuring pays where programs run long.
 //
-// What is measured, once, is every class of params that a program has (Rule.Class):
+// What is measured, once, is every class of params that a program has (ir.Rule.Class):
 // the variants that can do it and pass their tests on the device, in turn, with samples
 // of 300 ms in all; building, testing and first running each comes on top. The choice is kept for later processes in PUMICE_CACHE, or pumice in the
 // user's cache folder, for the adapter, its driver and this version of Pumice, and so
