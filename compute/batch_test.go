@@ -78,7 +78,7 @@ func descending() []*compute.Param {
 // TestBatch wants the runs of an optimizer to become one, the parameters to be where
 // every program finds them, and nothing to be left.
 func TestBatch(t *testing.T) {
-	dev := fresh(t)
+	dev := devicetest.Fresh(t)
 	devicetest.NoLeaks(t, dev)
 	params := descending()
 	count := func(p *compute.Program, want int) {

@@ -83,19 +83,7 @@ func cache(t *testing.T) (*compute.Device, string) {
 	}
 	dir := t.TempDir()
 	t.Setenv("PUMICE_CACHE", dir)
-	return fresh(t), dir
-}
-
-func fresh(t *testing.T) *compute.Device {
-	t.Helper()
-	name := devicetest.Open(t).Info().Name
-	dev, err := compute.Open(ctx, compute.Want{Name: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	dev.Tune(false)
-	return dev
+	return devicetest.Fresh(t), dir
 }
 
 // steps compiles one run of k and names the kernels of the program.
@@ -266,7 +254,7 @@ func TestChecksCached(t *testing.T) {
 	if n := tested(dev); n != 0 {
 		t.Errorf("tested %d times by the same device", n)
 	}
-	if n := tested(fresh(t)); n != 0 {
+	if n := tested(devicetest.Fresh(t)); n != 0 {
 		t.Errorf("tested %d times by another device on the same adapter", n)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -277,12 +265,12 @@ func TestChecksCached(t *testing.T) {
 		if err := os.WriteFile(files[0], []byte(broken), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if n := tested(fresh(t)); n != 1 {
+		if n := tested(devicetest.Fresh(t)); n != 1 {
 			t.Errorf("tested %d times after a cache of %q", n, broken)
 		}
 	}
 	t.Setenv("PUMICE_CACHE", files[0]) // no folder
-	if n := tested(fresh(t)); n != 1 {
+	if n := tested(devicetest.Fresh(t)); n != 1 {
 		t.Errorf("tested %d times without a cache", n)
 	}
 }

@@ -23,7 +23,7 @@ var doubledTwice = rule.New("twice", []*compute.Kernel{doubledFirst, doubledThen
 // TestFuse wants two runs to become one only where nobody else sees what stands
 // between them.
 func TestFuse(t *testing.T) {
-	dev := fresh(t)
+	dev := devicetest.Fresh(t)
 	p := doubleParams{5}
 	for name, c := range map[string]struct {
 		record func(tape *compute.Tape, x, y, z *compute.Tensor)

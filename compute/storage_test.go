@@ -16,7 +16,7 @@ import (
 // withF16 is a device that stores f16, or nil for one that does not and says so.
 func withF16(t *testing.T) *compute.Device {
 	t.Helper()
-	dev := fresh(t)
+	dev := devicetest.Fresh(t)
 	err := dev.Stores(compute.F16)
 	if err == nil {
 		return dev

@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -34,21 +33,10 @@ func stepKernels(dev *compute.Device) (kernels []*ir.Kernel) {
 	return kernels
 }
 
-// fresh opens a device of its own, which has tested nothing yet where PUMICE_CACHE is empty.
-func fresh(t *testing.T) *compute.Device {
-	t.Helper()
-	dev, err := compute.Open(context.Background(), compute.Want{Name: devicetest.Open(t).Info().Name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
-}
-
 // TestCheck tests all kernels as at their first use, and logs how long that takes.
 func TestCheck(t *testing.T) {
 	t.Setenv("PUMICE_CACHE", t.TempDir())
-	dev, kernels, began := fresh(t), ir.Kernels(), time.Now()
+	dev, kernels, began := devicetest.Fresh(t), ir.Kernels(), time.Now()
 	wrong, err := devicetest.Machine(dev).Check(kernels...)
 	if err != nil || len(wrong) > 0 {
 		t.Errorf("%v, %v", wrong, err)

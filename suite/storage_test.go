@@ -20,7 +20,7 @@ import (
 // TestF16 runs each op.
 func TestCheckF16(t *testing.T) {
 	t.Setenv("PUMICE_CACHE", t.TempDir())
-	dev := fresh(t)
+	dev := devicetest.Fresh(t)
 	kernels := ir.Kernels()
 	if !devicetest.Full() {
 		kernels = stepKernels(dev)

@@ -42,6 +42,20 @@ func Open(t testing.TB) *compute.Device {
 	return dev
 }
 
+// Fresh returns a device of the test's own on the adapter of Open's, with all of its limits,
+// which remembers nothing where PUMICE_CACHE is empty, does not tune, and is closed when the
+// test ends.
+func Fresh(t testing.TB) *compute.Device {
+	t.Helper()
+	dev, err := compute.Open(context.Background(), compute.Want{Name: Open(t).Info().Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dev.Close() })
+	dev.Tune(false)
+	return dev
+}
+
 // Full reports whether tests run the shapes and variants too that they else leave to the
 // conformance cases, as PUMICE_TESTS=full says.
 func Full() bool { return os.Getenv("PUMICE_TESTS") == "full" }

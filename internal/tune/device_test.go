@@ -21,19 +21,7 @@ func cache(t *testing.T) (*compute.Device, string) {
 	}
 	dir := t.TempDir()
 	t.Setenv("PUMICE_CACHE", dir)
-	return fresh(t), dir
-}
-
-// fresh is a device of the test's own, which does not tune.
-func fresh(t *testing.T) *compute.Device {
-	t.Helper()
-	dev, err := compute.Open(ctx, compute.Want{Name: devicetest.Open(t).Info().Name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	dev.Tune(false)
-	return dev
+	return devicetest.Fresh(t), dir
 }
 
 // as is a rule by which another kernel does the work of one.

@@ -25,7 +25,7 @@ func TestTuneBudget(t *testing.T) {
 		{time.Millisecond, 30, "shift_two"},
 	} {
 		cache(t)
-		dev, samples := fresh(t), 0
+		dev, samples := devicetest.Fresh(t), 0
 		dev.Tune(true)
 		devicetest.Machine(dev).Fake(func(variant string) (time.Duration, time.Duration, error) {
 			samples++
@@ -57,7 +57,7 @@ func TestTuneLong(t *testing.T) {
 // TestTuneClose wants the device's own choice where others are not clearly faster.
 func TestTuneClose(t *testing.T) {
 	cache(t)
-	dev, n := fresh(t), 0
+	dev, n := devicetest.Fresh(t), 0
 	dev.Tune(true)
 	devicetest.Machine(dev).Fake(func(variant string) (time.Duration, time.Duration, error) {
 		n++
@@ -79,7 +79,7 @@ func TestTuneClose(t *testing.T) {
 // lost to be an error.
 func TestTuneFails(t *testing.T) {
 	cache(t)
-	dev := fresh(t)
+	dev := devicetest.Fresh(t)
 	dev.Tune(true)
 	fails := map[string]error{"one": compute.ErrOutOfMemory}
 	devicetest.Machine(dev).Fake(func(variant string) (time.Duration, time.Duration, error) {
@@ -104,7 +104,7 @@ func TestTuneFails(t *testing.T) {
 // left out, and nothing left of it in memory.
 func TestTuneMeasures(t *testing.T) {
 	cache(t)
-	dev := fresh(t)
+	dev := devicetest.Fresh(t)
 	devicetest.NoLeaks(t, dev)
 	dev.Tune(true)
 	shifts(t, dev, 1000)
@@ -130,7 +130,7 @@ func TestTuneMeasures(t *testing.T) {
 // TestCeilings judges the kernels that measure ceilings.
 func TestCeilings(t *testing.T) {
 	cache(t)
-	dev := fresh(t)
+	dev := devicetest.Fresh(t)
 	var all []*ir.Kernel
 	for _, k := range ir.Kernels() {
 		if strings.HasPrefix(k.Name(), "ceiling.") {

@@ -127,7 +127,7 @@ func TestTuneSuited(t *testing.T) {
 // tuning is a device that tunes by times in microseconds, in place of measuring, and
 // counts the samples of each variant. A sample takes 1 ms.
 func tuning(t *testing.T, times map[string]int) (*compute.Device, map[string]int) {
-	dev, samples := fresh(t), map[string]int{}
+	dev, samples := devicetest.Fresh(t), map[string]int{}
 	devicetest.Machine(dev).Fake(func(variant string) (one, took time.Duration, err error) {
 		samples[variant]++
 		return time.Duration(times[variant]) * time.Microsecond, time.Millisecond, nil
